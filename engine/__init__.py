@@ -1,0 +1,1 @@
+"""The core engine: tensors, canvases, checkpoints. Knows no puzzle and no gRPC."""

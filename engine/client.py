@@ -1,0 +1,86 @@
+"""How the engine is called: a small protocol, so that it can live in another process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.canvas import CanvasRequest, CanvasResult, Draft
+
+OnDraft = Callable[[Draft], None]
+
+
+class UnknownModelError(LookupError):
+    """No model of that name is loaded; carries the names that are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"model {name!r} is not loaded; loaded: {', '.join(known) or 'none'}")
+        self.name = name
+        self.known = tuple(known)
+
+
+class EngineOverloadedError(RuntimeError):
+    """The queue is full; try again later."""
+
+
+class EngineStoppedError(RuntimeError):
+    """The engine is shutting down or has failed."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a caller may know of a loaded model.
+
+    Attributes:
+        name: what requests call it.
+        task: ``sudoku``, ``graph``, ``text`` ...
+        parameters: count.
+        weights_digest: sha256 of the weights, hexadecimal.
+        device: ``cpu`` or ``cuda:0``.
+        precision: of weights and activations, ``float32`` or ``bfloat16``.
+        canvas_length: longest canvas, tokens.
+        vocabulary: V.
+        max_batch: canvases denoised together at most.
+        max_queue: canvases that may wait.
+    """
+
+    name: str
+    task: str
+    parameters: int
+    weights_digest: str
+    device: str
+    precision: str
+    canvas_length: int
+    vocabulary: int
+    max_batch: int
+    max_queue: int
+
+
+class EngineClient(Protocol):
+    """What solvers and servicers need of an engine."""
+
+    def models(self) -> Sequence[ModelInfo]:
+        """The loaded models."""
+
+    def model(self, name: str) -> ModelInfo:
+        """One model, by name. Raises: UnknownModelError."""
+
+    async def denoise(
+        self, model: str, request: CanvasRequest, on_draft: OnDraft | None = None
+    ) -> CanvasResult:
+        """Denoise one canvas.
+
+        Cancelling the awaiting task takes the canvas out of the batch before another step.
+
+        Args:
+            model: name of a loaded model.
+            request: the canvas.
+            on_draft: called in the caller's event loop after every step, in order.
+
+        Raises:
+            UnknownModelError: no such model.
+            CanvasError: the request does not fit the model.
+            EngineOverloadedError: the queue is full.
+            EngineStoppedError: the engine is stopping.
+        """

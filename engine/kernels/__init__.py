@@ -1,0 +1,1 @@
+"""Triton kernels, each beside the PyTorch function it must equal."""

@@ -1,0 +1,1 @@
+"""On-policy training, for any solver's data."""

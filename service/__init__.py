@@ -1,0 +1,1 @@
+"""The gRPC service: turns messages into problems and answers into messages."""

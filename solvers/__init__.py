@@ -1,0 +1,1 @@
+"""Solvers: problems on top of the engine. Knows no gRPC."""

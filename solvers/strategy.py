@@ -1,0 +1,222 @@
+"""The one strategy of every solver: validate, denoise, check, complete.
+
+1. Givens that contradict each other are UNSATISFIABLE at once.
+2. Candidates are denoised under each kind of guidance that the effort allows, the unguided first.
+3. The first answer that passes the check is SOLVED: fewest steps, then lowest candidate, so that
+   the choice does not depend on timing.
+4. No answer: exact completion, if allowed, with the belief of the best candidate as hints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from engine.canvas import CanvasRequest, CanvasResult, Draft
+from engine.client import EngineClient
+from solvers.base import (
+    CandidateDraft,
+    Effort,
+    Guidance,
+    Method,
+    OnCandidateDraft,
+    Outcome,
+    Report,
+    Solution,
+    Solver,
+)
+
+P = TypeVar("P")
+A = TypeVar("A")
+
+#: Seconds that exact completion may take when the caller sets no deadline.
+EXACT_LIMIT_S = 10.0
+
+
+async def solve(
+    solver: Solver[P, A],
+    problem: P,
+    effort: Effort,
+    engine: EngineClient,
+    model: str,
+    *,
+    on_draft: OnCandidateDraft | None = None,
+    limit_s: float | None = None,
+) -> Solution[A]:
+    """Answer a problem.
+
+    Args:
+        solver: the kind of problem.
+        problem: valid by construction.
+        effort: how hard to try.
+        engine: where canvases are denoised.
+        model: name of a loaded checkpoint for this kind of problem.
+        on_draft: called with the drafts of the leading candidate, in order.
+        limit_s: seconds that the caller will wait; None waits for the whole effort.
+
+    Raises:
+        UnknownModelError, EngineOverloadedError, EngineStoppedError: from the engine.
+    """
+    attempt = _Attempt(solver, problem, effort, engine, model, on_draft, limit_s)
+    return await attempt.run()
+
+
+@dataclass
+class _Attempt(Generic[P, A]):
+    """One problem on its way to an answer."""
+
+    solver: Solver[P, A]
+    problem: P
+    effort: Effort
+    engine: EngineClient
+    model: str
+    on_draft: OnCandidateDraft | None
+    limit_s: float | None
+    results: list[CanvasResult] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        seed = self.effort.seed
+        self.seed = secrets.randbits(62) if seed is None else seed
+
+    async def run(self) -> Solution[A]:
+        if self.solver.contradiction(self.problem):
+            return self._solution(Outcome.UNSATISFIABLE, None, None, 0)
+        request = replace(
+            self.solver.layout(self.problem), seed=self.seed, wants_belief=self.effort.exact_fallback
+        )
+        request = replace(request, sampling=self._sampling(request))
+        for method in _methods(self.effort.guidance):
+            answered = await self._denoise(replace(request, guided=_guided(method)), method)
+            if answered is not None:
+                answer, steps = answered
+                return self._solution(Outcome.SOLVED, answer, method, steps)
+        best = min(self.results, key=self.solver.badness)
+        if self.effort.exact_fallback:
+            completion = await asyncio.to_thread(
+                self.solver.complete, self.problem, best.belief, self.seed, self._seconds_left()
+            )
+            if completion.outcome is not Outcome.UNDECIDED:
+                return self._solution(
+                    completion.outcome, completion.answer, Method.EXACT, best.steps
+                )
+        draft = self.solver.decode(self.problem, best.tokens)
+        return self._solution(Outcome.UNDECIDED, draft, None, sum(r.steps for r in self.results))
+
+    async def _denoise(self, request: CanvasRequest, method: Method) -> tuple[A, int] | None:
+        """Run all candidates of one method; the best checked answer and its steps, or None."""
+        count = self.effort.candidates or self.solver.default_candidates
+        race = _Race(count, method, self.on_draft)
+        canvases = [replace(request, candidate=i) for i in range(count)]
+        tasks = [
+            asyncio.ensure_future(self._candidate(race, canvas)) for canvas in canvases
+        ]
+        race.tasks = tasks
+        try:
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for outcome in done:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+        if race.best is None:
+            return None
+        steps, index = race.best
+        winner = done[index]
+        assert isinstance(winner, CanvasResult)
+        return self.solver.decode(self.problem, winner.tokens), steps
+
+    async def _candidate(self, race: _Race, request: CanvasRequest) -> CanvasResult:
+        index = request.candidate
+        result = await self.engine.denoise(
+            self.model, request, lambda draft: race.report(index, draft)
+        )
+        self.results.append(result)
+        answer = self.solver.decode(self.problem, result.tokens)
+        race.finish(index, result.steps, self.solver.check(self.problem, answer))
+        return result
+
+    def _sampling(self, request: CanvasRequest):  # type: ignore[no-untyped-def]
+        steps = self.effort.max_steps or self.solver.default_steps
+        return replace(request.sampling, max_steps=steps)
+
+    def _seconds_left(self) -> float:
+        if self.limit_s is None:
+            return EXACT_LIMIT_S
+        return max(0.01, self.limit_s - (time.monotonic() - self.started))
+
+    def _solution(
+        self, outcome: Outcome, answer: A | None, method: Method | None, steps: int
+    ) -> Solution[A]:
+        queue_ms = max((r.queue_ms for r in self.results), default=0.0)
+        total_ms = (time.monotonic() - self.started) * 1e3
+        info = self.engine.model(self.model)
+        return Solution(
+            outcome,
+            answer,
+            Report(
+                model=self.model,
+                weights_digest=info.weights_digest,
+                method=method,
+                seed=self.seed,
+                steps=steps,
+                candidates=len(self.results),
+                queue_ms=queue_ms,
+                compute_ms=max(0.0, total_ms - queue_ms),
+            ),
+        )
+
+
+@dataclass
+class _Race:
+    """Candidates of one method, of which the one with fewest steps answers.
+
+    A candidate that can no longer be the best is cancelled; one that still could goes on, so that
+    the winner is the same however the engine interleaves them.
+    """
+
+    count: int
+    method: Method
+    on_draft: OnCandidateDraft | None
+    tasks: Sequence[asyncio.Future[CanvasResult]] = ()
+    best: tuple[int, int] | None = None  # steps, candidate
+
+    def __post_init__(self) -> None:
+        self.running = dict.fromkeys(range(self.count), 0)  # candidate -> steps so far
+
+    def report(self, index: int, draft: Draft) -> None:
+        self.running[index] = draft.step
+        if self.on_draft is not None and index == min(self.running):
+            self.on_draft(CandidateDraft(index, self.method, draft))
+        self._drop_beaten()
+
+    def finish(self, index: int, steps: int, solved: bool) -> None:
+        self.running.pop(index, None)
+        if solved and (self.best is None or (steps, index) < self.best):
+            self.best = (steps, index)
+        self._drop_beaten()
+
+    def _drop_beaten(self) -> None:
+        if self.best is None:
+            return
+        for index, steps in list(self.running.items()):
+            if (steps + 1, index) > self.best:  # it needs at least one more step
+                self.running.pop(index)
+                self.tasks[index].cancel()
+
+
+def _methods(guidance: Guidance) -> tuple[Method, ...]:
+    return {
+        Guidance.NONE: (Method.DIFFUSION,),
+        Guidance.PROPAGATE: (Method.GUIDED_DIFFUSION,),
+        Guidance.AUTO: (Method.DIFFUSION, Method.GUIDED_DIFFUSION),
+    }[guidance]
+
+
+def _guided(method: Method) -> bool:
+    return method is Method.GUIDED_DIFFUSION

@@ -1,0 +1,82 @@
+"""Train the Sudoku checkpoint: its sizes, its mixture of puzzles, its lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.config import LayerConfig, ModelConfig, RelationConfig
+from engine.training.source import Lane
+from solvers.sudoku.data import GeneratedSupply, ListSupply, SudokuSource, read_puzzles
+from solvers.sudoku.geometry import MAX_SIZE, geometry
+
+#: Token d is digit d; token 0 is padding and never allowed.
+VOCABULARY = MAX_SIZE + 1
+_HEADS = ("row", "row", "column", "column", "box", "box", "all", "all")
+
+
+def sudoku_config(
+    *, width: int = 96, depth: int = 4, head_dim: int = 16, dense: int = 128, expert: int = 128
+) -> ModelConfig:
+    """The Sudoku network: two heads each for row, column and box, two for everything."""
+    layers = tuple(
+        LayerConfig(
+            layer_type="full_attention" if i == depth - 1 else "sliding_attention",
+            head_dim=head_dim,
+            num_key_value_heads=len(_HEADS),
+        )
+        for i in range(depth)
+    )
+    return ModelConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=width,
+        intermediate_size=dense,
+        moe_intermediate_size=expert,
+        num_attention_heads=len(_HEADS),
+        num_experts=1,
+        top_k_experts=1,
+        layers=layers,
+        rope={},
+        sliding_window=MAX_SIZE * MAX_SIZE,
+        initializer_range=width**-0.5,
+        eos_token_id=(),
+        bos_token_id=None,
+        relations=RelationConfig(
+            names=("row", "column", "box"),
+            heads={"sliding_attention": _HEADS, "full_attention": _HEADS},
+        ),
+        positions="none",
+        first_belief="uniform",
+        task="sudoku",
+    )
+
+
+def sudoku_lanes(
+    extra: Sequence[Path] = (), *, canvases: int = 96, compiled: bool = False
+) -> list[Lane]:
+    """9 x 9 in the main lane; small shares of other sizes, so that their digits are learned too.
+
+    ``extra`` lists are joined to the 9 x 9 mixture at a fifth of it each.
+    """
+    classic = geometry(3, 3)
+    listed = [(0.2, ListSupply(read_puzzles(path, classic))) for path in extra]
+    main = SudokuSource(
+        classic,
+        [
+            (0.35, GeneratedSupply(classic, (22, 45))),
+            (0.25, GeneratedSupply(classic, None)),
+            *listed,
+        ],
+        VOCABULARY,
+    )
+    lanes = [Lane(main, 0.94, canvases, compiled)]
+    for (box_rows, box_cols), share, clues in (
+        ((2, 2), 0.015, None),
+        ((2, 3), 0.025, None),
+        ((4, 4), 0.02, (130, 220)),
+    ):
+        shape = geometry(box_rows, box_cols)
+        supply = GeneratedSupply(shape, clues, chunk=16)
+        count = max(8, canvases * classic.cells // max(shape.cells, classic.cells) // 2)
+        lanes.append(Lane(SudokuSource(shape, [(1.0, supply)], VOCABULARY), share, count))
+    return lanes
