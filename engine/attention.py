@@ -56,8 +56,8 @@ def plan_attention(
         config: names the relation of each head.
         relations: the layout's relations; None if the model has none.
         device: where the plan's tensors go.
-        prompt_visible: per layer type, which cached prompt positions count, bool [B, S]; None
-            when there is no prompt or all of it is seen.
+        prompt_visible: per layer type, what is seen of [prompt ; canvas], bool [B, S + L]; see
+            ``prompt_visibility``. None when there is no prompt.
 
     Raises:
         ValueError: the model needs a relation that ``relations`` lacks.
@@ -73,6 +73,27 @@ def plan_attention(
         )
         for kind in config.layer_types
     }
+
+
+def prompt_visibility(
+    config: ModelConfig, lengths: Tensor, canvas_length: int
+) -> Mapping[LayerType, Tensor]:
+    """Which of [prompt ; canvas] the decoder sees in each layer type, bool [B, S + L].
+
+    Sliding layers see the last ``sliding_window - 1`` prompt tokens, from any canvas position;
+    padding after a prompt is never seen, the canvas always.
+
+    Args:
+        config: gives the window.
+        lengths: int64 [B], prompt tokens; S is the longest.
+        canvas_length: L.
+    """
+    at = torch.arange(int(lengths.max()), device=lengths.device)
+    within = at < lengths[:, None]
+    recent = within & (at >= lengths[:, None] - (config.sliding_window - 1))
+    canvas = torch.ones(len(lengths), canvas_length, dtype=torch.bool, device=lengths.device)
+    by_type = {"full_attention": within, "sliding_attention": recent}
+    return {kind: torch.cat((by_type[kind], canvas), dim=1) for kind in config.layer_types}
 
 
 def _runs(names: Sequence[str]) -> list[tuple[str, slice]]:

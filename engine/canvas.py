@@ -45,6 +45,8 @@ class FinishReason(enum.Enum):
     """The draft satisfies the request's constraint."""
     MAX_STEPS = "max_steps"
     """The step budget is spent."""
+    CONTRADICTION = "contradiction"
+    """Propagation proved, before the first step, that the domains have no completion."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Rules that couple positions of a canvas: the protocol and the all-different family.
 
 A constraint belongs to a layout and is shared by every canvas laid out that way, so its methods
-are batched. Shapes: B canvases, L positions, V tokens.
+are batched. Shapes: B canvases, L positions, V tokens, G groups of n positions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Constraint(Protocol):
         """
 
     def project(self, belief: Tensor) -> Tensor:
-        """Move the belief towards what the rule allows: float32 [B, L, V] -> the same, rows sum to 1."""
+        """Move the belief towards the rule: float32 [B, L, V] -> the same, rows summing to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,74 +38,72 @@ class AllDifferent:
     """Within each group, no token occurs twice.
 
     Attributes:
-        groups: int64 [G, n], the positions of each group; every group has n members.
-        complete: whether a group has as many positions as tokens, so that each token must occur
-            exactly once: then hidden singles are found and rows and columns are balanced.
-        rounds: of propagation in ``prune``, and of balancing in ``project``.
+        length: L.
+        groups: int64 [G, n], the positions of each group.
+        complete: whether a group has as many positions as its domains have tokens, so that each
+            token must occur exactly once. Then a token with one place left is decided there, and
+            the belief is balanced in both directions.
+        prune_rounds: of propagation at most.
+        balance_rounds: of projection.
     """
 
+    length: int
     groups: npt.NDArray[np.int64]
     complete: bool = True
     prune_rounds: int = 64
     balance_rounds: int = 4
 
-    @cached_property
-    def _members(self) -> Tensor:
-        return torch.from_numpy(self.groups)
-
     def violations(self, tokens: Tensor) -> Tensor:
         """Surplus occurrences, summed over groups; see ``Constraint.violations``."""
-        ordered = tokens[:, self._members.to(tokens.device)].sort(dim=-1).values
+        members = torch.from_numpy(self.groups).to(tokens.device)
+        ordered = tokens[:, members].sort(dim=-1).values
         return (ordered[..., 1:] == ordered[..., :-1]).sum(dim=(1, 2))
 
     def prune(self, domain: Tensor) -> Tensor:
         """Naked and hidden singles to a fixed point; see ``Constraint.prune``."""
-        members = self._members.to(domain.device)
+        incidence = self._incidence.to(domain.device)
+        possible = domain.float()
         for _ in range(self.prune_rounds):
-            pruned = self._drop_taken(domain, members)
+            pruned = _drop_taken(possible, incidence)
             if self.complete:
-                pruned = self._keep_hidden(pruned, members)
-            if torch.equal(pruned, domain):
+                pruned = _keep_hidden(pruned, incidence)
+            if torch.equal(pruned, possible):
                 break
-            domain = pruned
-        return domain
+            possible = pruned
+        return possible > 0
 
     def project(self, belief: Tensor) -> Tensor:
-        """Balance each group towards a doubly stochastic matrix (Sinkhorn 1964)."""
-        members = self._members.to(belief.device)
-        batch, length, vocabulary = belief.shape
-        counts = torch.bincount(members.flatten(), minlength=length).clamp_min(1)
+        """Balance each group towards a doubly stochastic matrix (Sinkhorn 1964).
+
+        A position scales its tokens by the geometric mean of what its groups ask for.
+        """
+        incidence = self._incidence.to(belief.device)
+        share = incidence.T / incidence.sum(dim=0)[:, None].clamp_min(1)  # [L, G]
         for _ in range(self.balance_rounds):
-            totals = belief[:, members].sum(dim=2)  # [B, G, V]: how often each token is expected
-            scale = totals.clamp_min(1e-6).reciprocal()
-            if not self.complete:
-                scale = scale.clamp_max(1.0)
-            log_scale = torch.zeros(batch, length, vocabulary, device=belief.device)
-            per_member = scale.log()[:, :, None].expand(-1, -1, members.shape[1], -1)
-            log_scale.index_add_(1, members.flatten(), per_member.flatten(1, 2))
-            belief = belief * (log_scale / counts[:, None]).exp()
+            expected = (incidence @ belief).clamp_min(1e-6)  # [B, G, V]
+            excess = expected.log() if self.complete else expected.log().clamp_min(0)
+            belief = belief * (-(share @ excess)).exp()
             belief = belief / belief.sum(dim=-1, keepdim=True).clamp_min(1e-30)
         return belief
 
-    def _drop_taken(self, domain: Tensor, members: Tensor) -> Tensor:
-        """A position decided elsewhere in a group takes its token from the others."""
-        decided = domain & (domain.sum(dim=-1, keepdim=True) == 1)
-        takers = decided[:, members].sum(dim=2)  # [B, G, V]
-        taken = self._spread(takers, members, domain.shape[1])
-        own = decided * torch.bincount(members.flatten(), minlength=domain.shape[1])[:, None]
-        return domain & (taken - own <= 0)
+    @cached_property
+    def _incidence(self) -> Tensor:
+        """float32 [G, L]: 1 where a position is in a group."""
+        incidence = torch.zeros(len(self.groups), self.length)
+        incidence.scatter_(1, torch.from_numpy(self.groups), 1.0)
+        return incidence
 
-    def _keep_hidden(self, domain: Tensor, members: Tensor) -> Tensor:
-        """A token with a single place left in a group is decided there."""
-        single = domain[:, members].sum(dim=2) == 1
-        hidden = domain & (self._spread(single, members, domain.shape[1]) > 0)
-        any_hidden = hidden.any(dim=-1, keepdim=True)
-        return torch.where(any_hidden, hidden, domain)
 
-    @staticmethod
-    def _spread(per_group: Tensor, members: Tensor, length: int) -> Tensor:
-        """Sum [B, G, V] over the groups of each position: int64 [B, L, V]."""
-        batch, _, vocabulary = per_group.shape
-        out = torch.zeros(batch, length, vocabulary, dtype=torch.int64, device=per_group.device)
-        values = per_group.long()[:, :, None].expand(-1, -1, members.shape[1], -1)
-        return out.index_add_(1, members.flatten(), values.flatten(1, 2))
+def _drop_taken(possible: Tensor, incidence: Tensor) -> Tensor:
+    """A position with one token left takes it from the others of its groups."""
+    decided = possible * (possible.sum(dim=-1, keepdim=True) == 1)
+    takers = incidence.T @ (incidence @ decided)  # [B, L, V], own share included
+    own = decided * incidence.sum(dim=0)[:, None]
+    return possible * (takers - own < 0.5)
+
+
+def _keep_hidden(possible: Tensor, incidence: Tensor) -> Tensor:
+    """A token with a single place left in a group is decided there."""
+    single = ((incidence @ possible) == 1).float()
+    hidden = possible * (incidence.T @ single > 0)
+    return torch.where(hidden.any(dim=-1, keepdim=True), hidden, possible)

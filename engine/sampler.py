@@ -10,7 +10,7 @@ Shapes: B canvases, L positions, V tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class StepResult:
         draft: int64 [B, L], the argmax canvas.
         accepted: bool [B, L].
         entropy: float32 [B, L], nats; 0 at clamped positions.
+        candidate_mass: float32 [B, L], the share of the model's own probability, before the
+            domain, that lay on the domain.
     """
 
     belief: Tensor
@@ -46,6 +48,22 @@ class StepResult:
     draft: Tensor
     accepted: Tensor
     entropy: Tensor
+    candidate_mass: Tensor
+
+    def keep(self, rows: Tensor) -> StepResult:
+        """The rows at these indices, int64 [B']."""
+        return StepResult(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def replace_rows(self, rows: Tensor, other: StepResult) -> StepResult:
+        """This result with the rows at these indices taken from ``other``, in order."""
+        if len(rows) == len(self.canvas):
+            return other
+        return StepResult(
+            **{
+                f.name: getattr(self, f.name).index_copy(0, rows, getattr(other, f.name))
+                for f in fields(self)
+            }
+        )
 
 
 def denoise_step(
@@ -66,7 +84,8 @@ def denoise_step(
         project: applied to the belief before anything is drawn from it.
         present: bool [B, L], False at padding; None when there is none.
     """
-    belief = believe(logits, domain, settings.temperature)
+    scaled = logits / settings.temperature[:, None, None]
+    belief = believe(scaled, domain)
     if project is not None:
         belief = project(belief)
     _, length, vocabulary = belief.shape
@@ -81,12 +100,20 @@ def denoise_step(
         draft=belief.argmax(dim=-1),
         accepted=accepted,
         entropy=entropy,
+        candidate_mass=mass_on(scaled, domain),
     )
 
 
-def believe(logits: Tensor, domain: Tensor | None, temperature: Tensor) -> Tensor:
-    """``softmax(logits / temperature)`` over the domain; logits [B, L, V], temperature [B]."""
-    scaled = logits / temperature[:, None, None]
+def mass_on(logits: Tensor, domain: Tensor | None) -> Tensor:
+    """The softmax mass of ``logits`` [B, L, V] that lies on the domain: float32 [B, L]."""
+    if domain is None:
+        return torch.ones(logits.shape[:-1], device=logits.device)
+    inside = logits.masked_fill(~domain, -torch.inf).logsumexp(dim=-1)
+    return (inside - logits.logsumexp(dim=-1)).exp()
+
+
+def believe(scaled: Tensor, domain: Tensor | None) -> Tensor:
+    """The softmax of temperature-scaled logits [B, L, V] over the domain."""
     if domain is not None:
         scaled = scaled.masked_fill(~domain, -torch.inf)
     return scaled.softmax(dim=-1)

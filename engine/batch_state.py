@@ -1,0 +1,130 @@
+"""The tensors of a running batch: rows join, rows leave, all fields together.
+
+B canvases, L positions, V tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from engine.canvas import FREE, CanvasRequest
+from engine.config import FirstBelief
+from engine.noise import CounterNoise, stream_keys
+from engine.sampler import draw_from_domain, uniform_belief
+
+
+@dataclass(frozen=True, eq=False)
+class BatchState:
+    """One row a canvas.
+
+    Attributes:
+        canvas: int64 [B, L], the next decoder input.
+        belief: float32 [B, L, V], of the step before.
+        draft: int64 [B, L], the last argmax canvas; -1 before the first step.
+        free: bool [B, L], the positions that are not clamped.
+        domain: bool [B, L, V], or None when every token is allowed everywhere.
+        keys: int64 [B], noise streams.
+        steps: int64 [B], steps taken.
+        unchanged: int64 [B], how many earlier drafts in a row equal the last one.
+        guided: bool [B].
+        max_steps, t_min, t_max, entropy_bound, stability, confidence: [B], see SamplingParams.
+    """
+
+    canvas: Tensor
+    belief: Tensor
+    draft: Tensor
+    free: Tensor
+    domain: Tensor | None
+    keys: Tensor
+    steps: Tensor
+    unchanged: Tensor
+    guided: Tensor
+    max_steps: Tensor
+    t_min: Tensor
+    t_max: Tensor
+    entropy_bound: Tensor
+    stability: Tensor
+    confidence: Tensor
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def keep(self, rows: Tensor) -> BatchState:
+        """The rows at these indices, int64 [B']."""
+        return self._map(lambda x: x[rows])
+
+    def join(self, other: BatchState) -> BatchState:
+        """Append the rows of ``other``."""
+        values = {f.name: getattr(other, f.name) for f in fields(other)}
+        return replace(
+            self,
+            **{
+                name: torch.cat((getattr(self, name), value))
+                for name, value in values.items()
+                if value is not None
+            },
+        )
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> BatchState:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{n: change(v) for n, v in values.items() if v is not None})
+
+
+def first_state(
+    requests: Sequence[CanvasRequest],
+    domain: Tensor | None,
+    first_belief: FirstBelief,
+    vocabulary: int,
+    device: torch.device,
+) -> BatchState:
+    """The state before the first step: noise inside the domains, clamps certain.
+
+    Args:
+        requests: canvases of one layout.
+        domain: bool [B, L, V] with clamps as domains of one, or None without any restriction.
+        first_belief: the checkpoint's convention for free positions.
+        vocabulary: V.
+        device: where the tensors go.
+    """
+    count, length = len(requests), requests[0].length
+    seeds = torch.tensor([r.seed for r in requests], device=device)
+    candidates = torch.tensor([r.candidate for r in requests], device=device)
+    keys = stream_keys(seeds, candidates)
+    clamps = torch.stack([torch.from_numpy(r.clamps) for r in requests]).to(device)
+    start = CounterNoise(keys, torch.zeros_like(keys)).start(length)
+    free = clamps == FREE
+    return BatchState(
+        canvas=draw_from_domain(start, domain, vocabulary),
+        belief=_first_belief(first_belief, domain, free, vocabulary),
+        draft=torch.full_like(clamps, -1),
+        free=free,
+        domain=domain,
+        keys=keys,
+        steps=torch.zeros_like(keys),
+        unchanged=torch.zeros_like(keys),
+        guided=torch.tensor([r.guided for r in requests], device=device),
+        max_steps=_column(requests, "max_steps", device),
+        t_min=_column(requests, "t_min", device),
+        t_max=_column(requests, "t_max", device),
+        entropy_bound=_column(requests, "entropy_bound", device),
+        stability=_column(requests, "stability", device),
+        confidence=_column(requests, "confidence", device),
+    )
+
+
+def _first_belief(
+    convention: FirstBelief, domain: Tensor | None, free: Tensor, vocabulary: int
+) -> Tensor:
+    if domain is None:
+        value = 1.0 / vocabulary if convention == "uniform" else 0.0
+        return torch.full((*free.shape, vocabulary), value, device=free.device)
+    belief = uniform_belief(domain)
+    return belief if convention == "uniform" else belief.masked_fill(free[..., None], 0.0)
+
+
+def _column(requests: Sequence[CanvasRequest], name: str, device: torch.device) -> Tensor:
+    return torch.tensor([getattr(r.sampling, name) for r in requests], device=device)

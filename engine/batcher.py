@@ -1,0 +1,284 @@
+"""Step-level continuous batching: canvases are admitted, stepped and depart at step boundaries.
+
+A batch holds canvases of one layout, each at a step of its own. Knows tensors and tickets;
+knows no threads (``engine.engine`` drives it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from engine.attention import AttentionPlan, plan_attention, prompt_visibility
+from engine.batch_state import BatchState, first_state
+from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
+from engine.constraints import Constraint
+from engine.guidance import make_consistent
+from engine.model import DiffusionGemma, PromptCache
+from engine.noise import CounterNoise
+from engine.relations import Relations
+from engine.sampler import StepResult, StepSettings, confident, denoise_step, temperature_at
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What canvases must share to be stepped together; relations and constraint by identity."""
+
+    length: int
+    relations: Relations | None
+    constraint: Constraint | None
+    restricted: bool
+    prompted: bool
+
+    @classmethod
+    def of(cls, request: CanvasRequest) -> Layout:
+        """The layout of a request."""
+        restricted = request.domain is not None or bool((request.clamps != FREE).any())
+        return cls(
+            request.length, request.relations, request.constraint, restricted, bool(request.prompt)
+        )
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A canvas on its way through the engine.
+
+    Attributes:
+        request: the canvas.
+        wants_drafts: whether drafts are made for it.
+        cancelled: set by the caller; the canvas leaves before another step.
+    """
+
+    request: CanvasRequest
+    wants_drafts: bool = False
+    cancelled: bool = False
+    submitted: float = field(default_factory=time.monotonic)
+    admitted: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Departure:
+    """A canvas that left, with its result."""
+
+    ticket: Ticket
+    result: CanvasResult
+
+
+@dataclass(frozen=True, eq=False)
+class StepOutcome:
+    """What one step of a batch produced."""
+
+    drafts: Sequence[tuple[Ticket, Draft]]
+    departures: Sequence[Departure]
+
+
+class CanvasBatch:
+    """The running canvases of one layout on one model."""
+
+    def __init__(self, model: DiffusionGemma, layout: Layout) -> None:
+        self.model = model
+        self.layout = layout
+        self.tickets: list[Ticket] = []
+        self._state: BatchState | None = None
+        self._caches: list[PromptCache] = []
+        self._plan: AttentionPlan | None = None
+        self._prompt: PromptCache | None = None
+
+    def __len__(self) -> int:
+        return len(self.tickets)
+
+    @torch.inference_mode()
+    def admit(self, tickets: Sequence[Ticket]) -> list[Departure]:
+        """Take canvases of this layout in; those whose domains contradict the rule depart."""
+        now = time.monotonic()
+        for ticket in tickets:
+            ticket.admitted = now
+        requests = [t.request for t in tickets]
+        domain, possible = self._domains(requests)
+        config = self.model.config
+        state = first_state(
+            requests, domain, config.first_belief, config.vocab_size, self.model.device
+        )
+        refused = [
+            _contradicted(t, state, i) for i, t in enumerate(tickets) if not bool(possible[i])
+        ]
+        staying = possible.nonzero().squeeze(-1)
+        if len(staying):
+            self._extend(state.keep(staying), [tickets[i] for i in staying.tolist()])
+        return refused
+
+    @torch.inference_mode()
+    def step(self) -> StepOutcome:
+        """Drop cancelled canvases, take one denoising step, let the finished depart."""
+        self._drop_cancelled()
+        state = self._state
+        if state is None or not self.tickets:
+            return StepOutcome((), ())
+        plan, prompt = self._attention()
+        logits = self.model.decode(state.canvas, state.belief, plan, prompt)
+        step = self._denoise(state, logits)
+        state = _advance(state, step)
+        self._state = state
+        reasons = self._finished(state, step)
+        outcome = StepOutcome(self._drafts(state, step), self._departures(state, step, reasons))
+        self._retain([i for i, reason in enumerate(reasons) if reason is None])
+        return outcome
+
+    def _domains(self, requests: Sequence[CanvasRequest]) -> tuple[Tensor | None, Tensor]:
+        """Domains [B, L, V], pruned where guided, and which canvases still have one everywhere."""
+        device = self.model.device
+        possible = torch.ones(len(requests), dtype=torch.bool, device=device)
+        if not self.layout.restricted:
+            return None, possible
+        vocabulary = self.model.config.vocab_size
+        domain = torch.stack([torch.from_numpy(r.full_domain(vocabulary)) for r in requests])
+        domain = domain.to(device)
+        guided = torch.tensor([r.guided for r in requests], device=device)
+        if self.layout.constraint is not None and bool(guided.any()):
+            pruned = self.layout.constraint.prune(domain[guided])
+            possible[guided] = pruned.any(dim=-1).all(dim=-1)
+            domain[guided] = torch.where(possible[guided][:, None, None], pruned, domain[guided])
+        return domain, possible
+
+    def _extend(self, state: BatchState, tickets: list[Ticket]) -> None:
+        self._state = state if self._state is None else self._state.join(state)
+        self.tickets += tickets
+        if self.layout.prompted:
+            tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
+            self._caches += [self.model.encode(t)[1] for t in tokens]
+        self._plan = self._prompt = None
+
+    def _attention(self) -> tuple[AttentionPlan, PromptCache | None]:
+        """The plan and prompt of the present members, made again when membership changes."""
+        if self._plan is None:
+            config, device = self.model.config, self.model.device
+            visible = None
+            if self.layout.prompted:
+                self._prompt = PromptCache.pad(self._caches)
+                visible = prompt_visibility(config, self._prompt.lengths, self.layout.length)
+            self._plan = plan_attention(config, self.layout.relations, device, visible)
+        return self._plan, self._prompt
+
+    def _denoise(self, state: BatchState, logits: Tensor) -> StepResult:
+        remaining = state.max_steps - state.steps
+        temperature = temperature_at(remaining, state.max_steps, state.t_min, state.t_max)
+        settings = StepSettings(temperature, state.entropy_bound)
+        noise = CounterNoise(state.keys, state.steps + 1)
+        step = denoise_step(logits, state.domain, settings, noise, self._projection(state))
+        constraint, guided = self.layout.constraint, state.guided
+        if constraint is None or state.domain is None or not bool(guided.any()):
+            return step
+        rows = guided.nonzero().squeeze(-1)
+        consistent = make_consistent(step.keep(rows), state.domain[rows], constraint)
+        return step.replace_rows(rows, consistent)
+
+    def _projection(self, state: BatchState):  # type: ignore[no-untyped-def]
+        constraint = self.layout.constraint
+        if constraint is None or not bool(state.guided.any()):
+            return None
+        return lambda belief: torch.where(
+            state.guided[:, None, None], constraint.project(belief), belief
+        )
+
+    def _finished(self, state: BatchState, step: StepResult) -> list[FinishReason | None]:
+        """Why each canvas leaves now, or None."""
+        spent = state.steps >= state.max_steps
+        settled = (state.unchanged >= state.stability) & confident(
+            step.entropy, state.confidence, state.free
+        )
+        satisfied = torch.zeros_like(spent)
+        if self.layout.constraint is not None:
+            satisfied = self.layout.constraint.violations(step.draft) == 0
+        flags = zip(satisfied.tolist(), settled.tolist(), spent.tolist(), strict=True)
+        return [_reason(*flag) for flag in flags]
+
+    def _drafts(self, state: BatchState, step: StepResult) -> list[tuple[Ticket, Draft]]:
+        if not any(t.wants_drafts for t in self.tickets):
+            return []
+        steps = state.steps.tolist()
+        tokens, accepted = step.draft.cpu().numpy(), step.accepted.cpu().numpy()
+        entropy = step.entropy.cpu().numpy()
+        return [
+            (ticket, Draft(steps[i], tokens[i], accepted[i], entropy[i]))
+            for i, ticket in enumerate(self.tickets)
+            if ticket.wants_drafts
+        ]
+
+    def _departures(
+        self, state: BatchState, step: StepResult, reasons: Sequence[FinishReason | None]
+    ) -> list[Departure]:
+        now, steps = time.monotonic(), state.steps.tolist()
+        return [
+            Departure(ticket, _result(ticket, step, i, reason, steps[i], now))
+            for i, (ticket, reason) in enumerate(zip(self.tickets, reasons, strict=True))
+            if reason is not None
+        ]
+
+    def _drop_cancelled(self) -> None:
+        self._retain([i for i, ticket in enumerate(self.tickets) if not ticket.cancelled])
+
+    def _retain(self, rows: list[int]) -> None:
+        if len(rows) == len(self.tickets) or self._state is None:
+            return
+        self.tickets = [self.tickets[i] for i in rows]
+        if self._caches:
+            self._caches = [self._caches[i] for i in rows]
+            self._plan = self._prompt = None
+        index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
+        self._state = self._state.keep(index) if rows else None
+
+
+def _advance(state: BatchState, step: StepResult) -> BatchState:
+    same = (step.draft == state.draft).all(dim=-1)
+    return replace(
+        state,
+        canvas=step.canvas,
+        belief=step.belief,
+        draft=step.draft,
+        steps=state.steps + 1,
+        unchanged=torch.where(same, state.unchanged + 1, 0),
+    )
+
+
+def _reason(satisfied: bool, settled: bool, spent: bool) -> FinishReason | None:
+    if satisfied:
+        return FinishReason.SATISFIED
+    if settled:
+        return FinishReason.STABLE
+    return FinishReason.MAX_STEPS if spent else None
+
+
+def _result(
+    ticket: Ticket, step: StepResult, row: int, reason: FinishReason, steps: int, now: float
+) -> CanvasResult:
+    return CanvasResult(
+        tokens=step.draft[row].cpu().numpy(),
+        entropy=step.entropy[row].cpu().numpy(),
+        candidate_mass=step.candidate_mass[row].cpu().numpy(),
+        reason=reason,
+        steps=steps,
+        queue_ms=(ticket.admitted - ticket.submitted) * 1e3,
+        compute_ms=(now - ticket.admitted) * 1e3,
+        belief=step.belief[row].cpu().numpy() if ticket.request.wants_belief else None,
+    )
+
+
+def _contradicted(ticket: Ticket, state: BatchState, row: int) -> Departure:
+    """The departure of a canvas that has no completion: its starting state, after no step."""
+    belief = state.belief[row]
+    entropy = -(belief * belief.log().clamp_min(-1e30)).sum(dim=-1)
+    result = CanvasResult(
+        tokens=belief.argmax(dim=-1).cpu().numpy(),
+        entropy=entropy.cpu().numpy(),
+        candidate_mass=torch.ones_like(entropy).cpu().numpy(),
+        reason=FinishReason.CONTRADICTION,
+        steps=0,
+        queue_ms=(ticket.admitted - ticket.submitted) * 1e3,
+        compute_ms=(time.monotonic() - ticket.admitted) * 1e3,
+        belief=belief.cpu().numpy() if ticket.request.wants_belief else None,
+    )
+    return Departure(ticket, result)

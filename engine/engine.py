@@ -1,0 +1,232 @@
+"""The engine: loaded models, one worker thread, canvases in, drafts and results out.
+
+The worker admits waiting canvases into the running batches at every step boundary, steps each
+batch once, and hands what came of it back to the event loops that asked. One thread touches the
+models; callers only append to a queue and await.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import structlog
+
+from engine.batcher import CanvasBatch, Layout, Ticket
+from engine.canvas import CanvasError, CanvasRequest, CanvasResult, Draft
+from engine.checkpoint import Checkpoint
+from engine.client import (
+    EngineOverloadedError,
+    EngineStoppedError,
+    ModelInfo,
+    OnDraft,
+    UnknownModelError,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineLimits:
+    """How much the engine takes on.
+
+    Attributes:
+        max_batch: canvases running at once, all models together.
+        max_queue: canvases waiting; one more is refused.
+    """
+
+    max_batch: int = 64
+    max_queue: int = 1024
+
+
+@dataclass(eq=False)
+class _Job(Ticket):
+    """A ticket with the way back to its caller."""
+
+    model: str = ""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    on_draft: OnDraft | None = None
+
+    def __post_init__(self) -> None:
+        self.future: asyncio.Future[CanvasResult] = self.loop.create_future()
+
+
+#: Something to tell a caller: a draft, a result, or why there is none.
+_News = tuple[_Job, Draft | CanvasResult | Exception]
+
+
+class Engine:
+    """An ``EngineClient`` in this process. A context manager: leaving it stops the worker."""
+
+    def __init__(
+        self, checkpoints: Mapping[str, Checkpoint], limits: EngineLimits | None = None
+    ) -> None:
+        self.limits = limits or EngineLimits()
+        self._checkpoints = dict(checkpoints)
+        self._waiting: deque[_Job] = deque()
+        self._running: dict[tuple[str, Layout], CanvasBatch] = {}
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._worker = threading.Thread(target=self._run, name="inkfill-engine", daemon=True)
+        self._worker.start()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def models(self) -> Sequence[ModelInfo]:
+        """The loaded models, by name."""
+        return [self.model(name) for name in sorted(self._checkpoints)]
+
+    def model(self, name: str) -> ModelInfo:
+        """One model; see ``EngineClient.model``."""
+        checkpoint = self._checkpoint(name)
+        config, network = checkpoint.config, checkpoint.model
+        return ModelInfo(
+            name=name,
+            task=config.task,
+            parameters=sum(p.numel() for p in network.parameters()),
+            weights_digest=checkpoint.digest,
+            device=str(network.device),
+            precision=str(network.dtype).removeprefix("torch."),
+            canvas_length=config.canvas_length,
+            vocabulary=config.vocab_size,
+            max_batch=self.limits.max_batch,
+            max_queue=self.limits.max_queue,
+        )
+
+    async def denoise(
+        self, model: str, request: CanvasRequest, on_draft: OnDraft | None = None
+    ) -> CanvasResult:
+        """Denoise one canvas; see ``EngineClient.denoise``."""
+        self._validate(self._checkpoint(model), request)
+        job = _Job(request, on_draft is not None, model=model, on_draft=on_draft)
+        self._submit(job)
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            job.cancelled = True
+            raise
+
+    def stop(self) -> None:
+        """Refuse new canvases, fail those under way, end the worker. Idempotent."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._worker.join()
+
+    def _checkpoint(self, name: str) -> Checkpoint:
+        try:
+            return self._checkpoints[name]
+        except KeyError:
+            raise UnknownModelError(name, sorted(self._checkpoints)) from None
+
+    @staticmethod
+    def _validate(checkpoint: Checkpoint, request: CanvasRequest) -> None:
+        config = checkpoint.config
+        request.validate(config.vocab_size, config.canvas_length)
+        have = set(request.relations.matrices) if request.relations else set()
+        if missing := set(config.relations.names) - have:
+            raise CanvasError(
+                "relations",
+                f"this model's heads need {', '.join(sorted(missing))}, which only the solver of "
+                f"its task ({config.task}) lays out",
+            )
+
+    def _submit(self, job: _Job) -> None:
+        with self._wake:
+            if self._stopping:
+                raise EngineStoppedError("the engine is stopping")
+            if len(self._waiting) >= self.limits.max_queue:
+                raise EngineOverloadedError(
+                    f"{len(self._waiting)} canvases are waiting, the most allowed"
+                )
+            self._waiting.append(job)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._stopping or self._waiting or self._running)
+                if self._stopping:
+                    break
+                admitted = self._take_waiting()
+            self._cycle(admitted)
+        self._fail_all(EngineStoppedError("the engine is stopping"))
+
+    def _take_waiting(self) -> list[_Job]:
+        room = self.limits.max_batch - sum(map(len, self._running.values()))
+        taken: list[_Job] = []
+        while self._waiting and len(taken) < room:
+            job = self._waiting.popleft()
+            if not job.cancelled:
+                taken.append(job)
+        return taken
+
+    def _cycle(self, admitted: Sequence[_Job]) -> None:
+        """Admit, then step every batch once."""
+        arrivals: dict[tuple[str, Layout], list[_Job]] = {}
+        for job in admitted:
+            arrivals.setdefault((job.model, Layout.of(job.request)), []).append(job)
+        for key in {**self._running, **arrivals}:
+            try:
+                self._advance(key, arrivals.get(key, ()))
+            except Exception as error:  # noqa: BLE001  # one batch's failure must not end the rest
+                log.exception("batch_failed", model=key[0])
+                lost = {*self._running.pop(key, ()).tickets, *arrivals.get(key, ())}  # type: ignore[union-attr]
+                _tell([(job, EngineStoppedError(f"denoising failed: {error}")) for job in lost])
+
+    def _advance(self, key: tuple[str, Layout], arrivals: Sequence[_Job]) -> None:
+        batch = self._running.get(key)
+        if batch is None:
+            batch = CanvasBatch(self._checkpoints[key[0]].model, key[1])
+            self._running[key] = batch
+        departed = batch.admit(arrivals) if arrivals else []
+        outcome = batch.step()
+        if not len(batch):
+            del self._running[key]
+        news = [*outcome.drafts, *((d.ticket, d.result) for d in (*departed, *outcome.departures))]
+        _tell(news)  # type: ignore[arg-type]  # every ticket here is a _Job
+
+    def _fail_all(self, error: Exception) -> None:
+        running = [t for batch in self._running.values() for t in batch.tickets]
+        _tell([(job, error) for job in (*running, *self._waiting)])  # type: ignore[misc]
+        self._running.clear()
+        self._waiting.clear()
+
+
+def _tell(news: Sequence[_News]) -> None:
+    """Deliver to each event loop in one call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_News]] = {}
+    for item in news:
+        by_loop.setdefault(item[0].loop, []).append(item)
+    for loop, items in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_deliver, items)
+        except RuntimeError:  # the loop closed with its callers
+            for job, _ in items:
+                job.cancelled = True
+
+
+def _deliver(items: Sequence[_News]) -> None:
+    for job, what in items:
+        if job.future.done():
+            continue
+        if isinstance(what, Draft):
+            if job.on_draft is not None:
+                job.on_draft(what)
+        elif isinstance(what, CanvasResult):
+            job.future.set_result(what)
+        else:
+            job.future.set_exception(what)
