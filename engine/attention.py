@@ -64,7 +64,7 @@ def plan_attention(
     """
     missing = set(config.relations.names) - set(relations.matrices if relations else ())
     if missing:
-        raise ValueError(f"the model's heads need relations {sorted(missing)}, which the canvas lacks")
+        raise ValueError(f"the canvas lacks relations that the model needs: {sorted(missing)}")
     visible = prompt_visible or {}
     return {
         kind: tuple(
@@ -135,9 +135,13 @@ def _attend_group(q: Tensor, k: Tensor, v: Tensor, group: HeadGroup) -> Tensor:
 
 def _attend_within(q: Tensor, k: Tensor, v: Tensor, cells: Tensor) -> Tensor:
     """Attend within the classes of a partition; see ``HeadGroup.cells``."""
+    if k.shape[2] != cells.numel():
+        raise ValueError(
+            f"the plan is for {cells.numel()} positions without a prompt, got {k.shape[2]} keys"
+        )
     order = cells.flatten()
-    classes = [x[:, :, order].unflatten(2, cells.shape) for x in (q, k, v)]
-    out = F.scaled_dot_product_attention(*classes, scale=1.0).flatten(2, 3)
+    q, k, v = (x[:, :, order].reshape(*x.shape[:2], *cells.shape, -1) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, scale=1.0).flatten(2, 3)
     return out[:, :, torch.argsort(order)]
 
 

@@ -7,13 +7,14 @@ per-layer ones, and the few keys that Inkfill adds beside them. Knows nothing of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 LayerType = Literal["sliding_attention", "full_attention"]
+RopeType = Literal["default", "proportional"]
 Positions = Literal["rotary", "none"]
 FirstBelief = Literal["zero", "uniform"]
 Json = dict[str, Any]
@@ -34,9 +35,19 @@ class RopeConfig:
     with frequencies spaced as if the whole head turned, and leaves the rest alone.
     """
 
-    rope_type: Literal["default", "proportional"]
+    rope_type: RopeType
     rope_theta: float
     partial_rotary_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        share = self.partial_rotary_factor
+        if not 0 <= share <= 1:
+            raise ConfigError(f"partial_rotary_factor: got {share}, accepted: 0 to 1")
+        if self.rope_type == "default" and share != 1:
+            raise ConfigError(
+                f"partial_rotary_factor: got {share}, but rope_type 'default' rotates the whole "
+                "head; use 'proportional'"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +93,8 @@ class ModelConfig:
     num_experts: int
     top_k_experts: int
     layers: tuple[LayerConfig, ...]
-    rope: Mapping[LayerType, RopeConfig]
     sliding_window: int
+    rope: Mapping[LayerType, RopeConfig] = field(default_factory=lambda: _read_rope({}))
     canvas_length: int = 256
     rms_norm_eps: float = 1e-6
     final_logit_softcapping: float = 30.0
@@ -98,22 +109,45 @@ class ModelConfig:
     task: str = "text"
 
     def __post_init__(self) -> None:
+        for name in (*_TEXT_SIZES, "canvas_length"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name}: got {value!r}, expected an integer of at least 1")
+        if self.top_k_experts > self.num_experts:
+            raise ConfigError(
+                f"top_k_experts: {self.top_k_experts} is not in 1..num_experts ({self.num_experts})"
+            )
+        self._check_layers()
+        self._check_relations()
+
+    def _check_layers(self) -> None:
         if not self.layers:
             raise ConfigError("num_hidden_layers: expected at least 1 layer")
         if self.layers[-1].layer_type != "full_attention":
             raise ConfigError("layer_types: the last layer must be 'full_attention'")
-        if not 1 <= self.top_k_experts <= self.num_experts:
-            raise ConfigError(
-                f"top_k_experts: {self.top_k_experts} is not in 1..num_experts ({self.num_experts})"
-            )
+        first = {layer.layer_type: layer for layer in reversed(self.layers)}
         for i, layer in enumerate(self.layers):
-            if self.num_attention_heads % layer.num_key_value_heads:
+            if layer != first[layer.layer_type]:
                 raise ConfigError(
-                    f"layer {i}: num_key_value_heads {layer.num_key_value_heads} does not divide "
+                    f"layer {i}: {layer} differs from the first of its type, "
+                    f"{first[layer.layer_type]}; sizes may vary between layer types only"
+                )
+        for kind, layer in first.items():
+            if layer.head_dim < 2 or layer.head_dim % 2:
+                raise ConfigError(
+                    f"head_dim of {kind}: got {layer.head_dim}, expected an even number, because "
+                    "rotary embedding turns pairs"
+                )
+            kv_heads = layer.num_key_value_heads
+            if kv_heads < 1 or self.num_attention_heads % kv_heads:
+                raise ConfigError(
+                    f"num_key_value_heads of {kind}: {kv_heads} does not divide "
                     f"num_attention_heads {self.num_attention_heads}"
                 )
-            if layer.head_dim % 2:
-                raise ConfigError(f"layer {i}: head_dim {layer.head_dim} is odd; rotary needs pairs")
+            if self.positions == "rotary" and kind not in self.rope:
+                raise ConfigError(f"rope_parameters.{kind}: missing")
+
+    def _check_relations(self) -> None:
         known = {EVERYTHING, *self.relations.names}
         for layer_type, heads in self.relations.heads.items():
             if len(heads) != self.num_attention_heads:
@@ -122,7 +156,7 @@ class ModelConfig:
                     f"{self.num_attention_heads} heads"
                 )
             if unknown := set(heads) - known:
-                raise ConfigError(f"relations.heads.{layer_type}: unknown relations {sorted(unknown)}")
+                raise ConfigError(f"relations.heads.{layer_type}: unknown {sorted(unknown)}")
 
     @cached_property
     def num_hidden_layers(self) -> int:
@@ -148,14 +182,20 @@ class ModelConfig:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ConfigError(f"{path} does not exist; a checkpoint folder holds a config.json") from None
+            raise ConfigError(f"{path} does not exist, and a checkpoint needs one") from None
         except json.JSONDecodeError as error:
             raise ConfigError(f"{path} is not JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise ConfigError(f"{path} holds a JSON {type(data).__name__}, expected an object")
         return cls.from_json(data)
 
     @classmethod
     def from_json(cls, data: Json) -> ModelConfig:
-        """Read the outer (``diffusion_gemma``) config as saved by transformers or by Inkfill."""
+        """Read the outer (``diffusion_gemma``) config as saved by transformers or by Inkfill.
+
+        Raises:
+            ConfigError: something is missing or unsupported; the message names the key.
+        """
         if data.get("model_type") != "diffusion_gemma":
             raise ConfigError(
                 f"model_type: got {data.get('model_type')!r}, expected 'diffusion_gemma'"
@@ -186,7 +226,8 @@ class ModelConfig:
         """The config as transformers reads it, with Inkfill's keys beside.
 
         transformers builds a vision tower with every checkpoint, so a small one is described;
-        the checkpoint carries no tensors for it.
+        the checkpoint carries no tensors for it. It also reads the image token as padding, so
+        that is put outside the vocabulary.
         """
         text: Json = {name: getattr(self, name) for name in (*_TEXT_SIZES, *_TEXT_OPTIONS)}
         sliding = next((x for x in self.layers if x.is_sliding), None)
@@ -213,7 +254,7 @@ class ModelConfig:
             "tie_word_embeddings": True,
             "text_config": text,
             "vision_config": _NO_VISION,
-            "image_token_id": self.vocab_size - 1,
+            "image_token_id": self.vocab_size,
             "relations": {
                 "names": list(self.relations.names),
                 "heads": {t: list(h) for t, h in self.relations.heads.items()},
@@ -234,6 +275,7 @@ _TEXT_SIZES = (
     "top_k_experts",
     "sliding_window",
 )
+_LAYER_SIZES = ("head_dim", "num_key_value_heads")
 _TEXT_OPTIONS = (
     "rms_norm_eps",
     "final_logit_softcapping",
@@ -265,7 +307,7 @@ def _refuse_unsupported(outer: Json, text: Json) -> None:
         (
             "text_config.use_bidirectional_attention",
             text.get("use_bidirectional_attention"),
-            (None, "vision"),
+            (None, "vision"),  # "vision" is about image tokens, which this engine has none of
         ),
         ("positions", outer.get("positions", "rotary"), get_args(Positions)),
         ("first_belief", outer.get("first_belief", "zero"), get_args(FirstBelief)),
@@ -283,31 +325,37 @@ def _read_layers(text: Json) -> tuple[LayerConfig, ...]:
     ]
     if len(types) != depth:
         raise ConfigError(f"text_config.layer_types: {len(types)} entries for {depth} layers")
-    overrides = {int(i): x for i, x in (text.get("per_layer_config") or {}).items()}
+    base = {name: text[name] for name in _LAYER_SIZES}
+    overrides = _layer_overrides(text, types)
+    return tuple(
+        LayerConfig(layer_type=_layer_type(i, kind), **(base | overrides.get(i, {})))
+        for i, kind in enumerate(types)
+    )
+
+
+def _layer_overrides(text: Json, types: Sequence[str]) -> dict[int, Json]:
+    """What differs from the text config's own sizes, by layer index, in either spelling."""
     if "per_layer_config" not in text:
         wide = {"head_dim": text.get("global_head_dim", 512)}
         if text.get("num_global_key_value_heads") is not None:
             wide["num_key_value_heads"] = text["num_global_key_value_heads"]
-        overrides = {i: wide for i, t in enumerate(types) if t == "full_attention"}
-    return tuple(
-        LayerConfig(
-            layer_type=_layer_type(i, kind),
-            head_dim=overrides.get(i, {}).get("head_dim", text["head_dim"]),
-            num_key_value_heads=overrides.get(i, {}).get(
-                "num_key_value_heads", text["num_key_value_heads"]
-            ),
-        )
-        for i, kind in enumerate(types)
-    )
+        return {i: wide for i, t in enumerate(types) if t == "full_attention"}
+    overrides = {int(i): x for i, x in (text["per_layer_config"] or {}).items()}
+    for i, changed in overrides.items():
+        if unknown := set(changed) - set(_LAYER_SIZES):
+            raise ConfigError(
+                f"text_config.per_layer_config.{i}: {', '.join(sorted(unknown))} cannot vary by "
+                f"layer here, accepted: {', '.join(_LAYER_SIZES)}"
+            )
+    return overrides
 
 
 def _layer_type(index: int, value: str) -> LayerType:
     for known in get_args(LayerType):
         if value == known:
             return known  # type: ignore[no-any-return]  # get_args is untyped
-    raise ConfigError(
-        f"text_config.layer_types[{index}]: got {value!r}, accepted: {', '.join(get_args(LayerType))}"
-    )
+    accepted = ", ".join(get_args(LayerType))
+    raise ConfigError(f"text_config.layer_types[{index}]: got {value!r}, accepted: {accepted}")
 
 
 _DEFAULT_ROPE: Json = {
@@ -321,21 +369,29 @@ _DEFAULT_ROPE: Json = {
 
 
 def _read_rope(text: Json) -> dict[LayerType, RopeConfig]:
-    rope: dict[LayerType, RopeConfig] = {}
-    for layer_type, values in (text.get("rope_parameters") or _DEFAULT_ROPE).items():
-        if layer_type not in get_args(LayerType) or values is None:
-            continue
-        if values.get("rope_type", "default") not in ("default", "proportional"):
-            raise ConfigError(
-                f"text_config.rope_parameters.{layer_type}.rope_type: got "
-                f"{values['rope_type']!r}, accepted: 'default', 'proportional'"
-            )
-        rope[layer_type] = RopeConfig(
-            rope_type=values.get("rope_type", "default"),
+    parameters = text.get("rope_parameters") or _DEFAULT_ROPE
+    return {t: _rope(t, parameters[t]) for t in get_args(LayerType) if parameters.get(t)}
+
+
+def _rope(layer_type: LayerType, values: Json) -> RopeConfig:
+    key = f"text_config.rope_parameters.{layer_type}"
+    rope_type = values.get("rope_type", "default")
+    if rope_type not in get_args(RopeType):
+        raise ConfigError(
+            f"{key}.rope_type: got {rope_type!r}, accepted: {', '.join(get_args(RopeType))}"
+        )
+    if values.get("factor", 1.0) != 1.0:
+        raise ConfigError(f"{key}.factor: got {values['factor']}, accepted: 1 (no scaling)")
+    if "rope_theta" not in values:
+        raise ConfigError(f"{key}.rope_theta: missing")
+    try:
+        return RopeConfig(
+            rope_type=rope_type,
             rope_theta=float(values["rope_theta"]),
             partial_rotary_factor=float(values.get("partial_rotary_factor", 1.0)),
         )
-    return rope
+    except ConfigError as error:
+        raise ConfigError(f"{key}.{error}") from None
 
 
 def _rope_json(rope: RopeConfig) -> Json:

@@ -99,7 +99,10 @@ class Router(nn.Module):
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` [N, D] -> weights [N, k] that sum to 1 before the per-expert scale, experts [N, k]."""
+        """``x`` [N, D] -> weights [N, k] and the experts they are for, int64 [N, k].
+
+        Weights sum to 1 before the per-expert scale.
+        """
         if len(self.per_expert_scale) == 1:  # no choice: the renormalised weight is 1
             only = torch.zeros(len(x), 1, dtype=torch.int64, device=x.device)
             return self.per_expert_scale.expand(len(x), 1), only
@@ -123,7 +126,7 @@ class Experts(nn.Module):
         if len(self.gate_up_proj) == 1:
             return self._visit(0, x) * weights.to(x.dtype)
         out = torch.zeros_like(x)
-        for expert in chosen.unique().tolist():
+        for expert in torch.unique(chosen).tolist():
             token, rank = (chosen == expert).nonzero(as_tuple=True)
             visit = self._visit(expert, x[token]) * weights[token, rank, None]
             out.index_add_(0, token, visit.to(x.dtype))
@@ -211,9 +214,13 @@ class Layer(nn.Module):
         return self._finish(x, heads, self.encoder_layer_scalar), k, v
 
     def decode(
-        self, x: Tensor, rotation: Rotation | None, prompt: tuple[Tensor, Tensor], plan: AttentionPlan
+        self,
+        x: Tensor,
+        rotation: Rotation | None,
+        prompt: tuple[Tensor, Tensor],
+        plan: AttentionPlan,
     ) -> Tensor:
-        """One layer of the bidirectional pass over [prompt ; canvas]: ``x`` [B, L, D] -> the same."""
+        """One layer of the pass over [prompt ; canvas]: ``x`` [B, L, D] -> the same."""
         q, k, v = self.self_attn.project(self.input_layernorm(x), rotation)
         k, v = torch.cat((prompt[0], k), dim=2), torch.cat((prompt[1], v), dim=2)
         heads = attend(q, k, v, plan[self.self_attn.layer_type])
@@ -227,7 +234,8 @@ class Layer(nn.Module):
         both = self.post_feedforward_layernorm_1(dense) + self.post_feedforward_layernorm_2(
             routed.view_as(x)
         )
-        return (x + self.post_feedforward_layernorm(both)) * scalar
+        x = x + self.post_feedforward_layernorm(both)
+        return x * scalar
 
 
 class SelfConditioning(GatedMLP):
@@ -276,7 +284,9 @@ class DiffusionGemma(nn.Module):
             parameter.normal_(0.0, std, generator=generator)
         self.embed_tokens.weight.normal_(0.0, embedding_std or std, generator=generator)
 
-    def encode(self, tokens: Tensor, cache: PromptCache | None = None) -> tuple[Tensor, PromptCache]:
+    def encode(
+        self, tokens: Tensor, cache: PromptCache | None = None
+    ) -> tuple[Tensor, PromptCache]:
         """Run the causal pass and append to the cache.
 
         Args:
@@ -290,7 +300,7 @@ class DiffusionGemma(nn.Module):
         past = 0 if cache is None else cache.width
         positions = torch.arange(past, past + added, device=tokens.device)[None]
         rotations = self._rotations(positions)
-        masks = {t: self._causal_mask(t, positions[0]) for t in self.config.layer_types}
+        masks = {t: self._causal_mask(t, past, added) for t in self.config.layer_types}
         x = self._embed(tokens)
         keys, values = [], []
         for i, (layer, sizes) in enumerate(zip(self._layers(), self.config.layers, strict=True)):
@@ -351,7 +361,8 @@ class DiffusionGemma(nn.Module):
 
     def _embed_scale(self, like: Tensor) -> Tensor:
         # Rounded to the weights' dtype before the product, as the checkpoint was trained.
-        return torch.tensor(math.sqrt(self.config.hidden_size), dtype=like.dtype, device=like.device)
+        scale = math.sqrt(self.config.hidden_size)
+        return torch.tensor(scale, dtype=like.dtype, device=like.device)
 
     def _rotations(self, positions: Tensor) -> dict[LayerType, Rotation]:
         if self.config.positions == "none":
@@ -362,10 +373,10 @@ class DiffusionGemma(nn.Module):
             for kind, width in widths.items()
         }
 
-    def _causal_mask(self, kind: LayerType, positions: Tensor) -> Tensor:
+    def _causal_mask(self, kind: LayerType, past: int, added: int) -> Tensor:
         """Bool [S', S + S']: causal, and within the window in sliding layers."""
-        seen = torch.arange(int(positions[-1]) + 1, device=positions.device)
-        behind = positions[:, None] - seen[None, :]
+        seen = torch.arange(past + added, device=self.device)
+        behind = seen[past:, None] - seen[None, :]
         mask = behind >= 0
         return mask & (behind < self.config.sliding_window) if kind == "sliding_attention" else mask
 
@@ -374,9 +385,8 @@ class DiffusionGemma(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         if cache is not None and cache.keys:
             return cache.keys[index], cache.values[index]
-        empty = torch.empty(
-            batch, sizes.num_key_value_heads, 0, sizes.head_dim, dtype=self.dtype, device=self.device
-        )
+        shape = (batch, sizes.num_key_value_heads, 0, sizes.head_dim)
+        empty = torch.empty(shape, dtype=self.dtype, device=self.device)
         return empty, empty
 
 
@@ -390,14 +400,13 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
 def rotation_at(positions: Tensor, rope: RopeConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
     """Cosines and sines for ``positions`` [B, L], each [B, L, head_dim].
 
-    ``default`` spaces ``partial * head_dim / 2`` frequencies over the rotated part; transformers
-    rotates the whole head there. ``proportional`` spaces them over the whole head and pads with
-    zero frequencies, which leave their coordinates alone.
+    Frequencies are spaced over the whole head. Where only a part of it turns (``proportional``),
+    the slow ones are left out: zero frequencies leave their coordinates alone.
     """
-    rotated = int(rope.partial_rotary_factor * head_dim // 2)
-    steps = torch.arange(rotated, dtype=torch.float32, device=positions.device) * 2
-    span = head_dim if rope.rope_type == "proportional" else 2 * rotated
-    frequencies = F.pad(rope.rope_theta ** -(steps / span), (0, head_dim // 2 - rotated))
+    turning = int(rope.partial_rotary_factor * head_dim // 2)
+    steps = torch.arange(turning, dtype=torch.float32, device=positions.device) * 2
+    # Far into a prompt a rounding of the frequency is a visible angle: divide as transformers does.
+    frequencies = F.pad(1.0 / rope.rope_theta ** (steps / head_dim), (0, head_dim // 2 - turning))
     angles = positions[..., None].float() * frequencies
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(dtype), angles.sin().to(dtype)

@@ -36,7 +36,6 @@ def sudoku_config(
         num_experts=1,
         top_k_experts=1,
         layers=layers,
-        rope={},
         sliding_window=MAX_SIZE * MAX_SIZE,
         initializer_range=width**-0.5,
         eos_token_id=(),
