@@ -149,6 +149,8 @@ class Engine:
             if self._stopping:
                 raise EngineStoppedError("the engine is stopping")
             if len(self._waiting) >= self.limits.max_queue:
+                self._waiting = deque(j for j in self._waiting if not j.cancelled)
+            if len(self._waiting) >= self.limits.max_queue:
                 raise EngineOverloadedError(
                     f"{len(self._waiting)} canvases are waiting, the most allowed"
                 )

@@ -1,0 +1,59 @@
+# Every target builds the environment first, once; later runs start at once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# Where pip should look for PyTorch besides its default; PyTorch's install page names the index of
+# the CPU build, which is smaller and enough where there is no NVIDIA GPU.
+TORCH_INDEX ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test lint format protos picture bench clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Build .venv with everything that the project needs
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); the first time takes some minutes"
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0 -c constraints.txt
+	@$(PIP) --editable '.[dev]' -c constraints.txt
+	@touch $@
+
+demo: install ## Serve the bundled checkpoint and solve two Sudokus over gRPC
+	@$(BIN)/inkfill demo
+
+serve: install ## Serve the bundled checkpoint on 127.0.0.1:50051
+	@$(BIN)/inkfill serve
+
+test: install ## Run every test; needs no GPU
+	@$(BIN)/python -m pytest
+
+lint: install ## Check style, types, import directions and generated stubs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: install ## Rewrite the sources in the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+protos: install ## Generate the gRPC stubs from the protos
+	@$(BIN)/python protos/generate.py
+
+picture: install ## Draw docs/denoising.svg from a real run
+	@$(BIN)/python docs/draw_denoising.py
+
+bench: install ## Measure solving and step time on this machine
+	@$(BIN)/python benchmarks/sudoku.py
+	@$(BIN)/python benchmarks/engine_cpu.py
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

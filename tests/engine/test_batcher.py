@@ -1,0 +1,149 @@
+"""Step-level batching: joining, leaving, and the same answer in any company."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.batcher import CanvasBatch, Layout, Ticket
+from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
+from engine.model import DiffusionGemma
+from tests.engine.factories import (
+    CELLS,
+    CONSTRAINT,
+    VOCABULARY,
+    latin_request,
+    plain_model,
+    small_model,
+)
+
+
+def run_together(
+    model: DiffusionGemma, requests: list[CanvasRequest], joining: list[int] | None = None
+) -> list[CanvasResult]:
+    """Denoise requests in one batch; ``joining[i]`` is the step at which request i joins."""
+    joining = joining or [0] * len(requests)
+    tickets = [Ticket(request) for request in requests]
+    batch = CanvasBatch(model, Layout.of(requests[0]))
+    results: dict[Ticket, CanvasResult] = {}
+    step = 0
+    while len(results) < len(requests):
+        arriving = [t for t, at in zip(tickets, joining, strict=True) if at == step]
+        departures = batch.admit(arriving) if arriving else []
+        for departure in (*departures, *batch.step().departures):
+            results[departure.ticket] = departure.result
+        step += 1
+    return [results[ticket] for ticket in tickets]
+
+
+def test_the_same_seed_gives_the_same_answer_in_any_batch() -> None:
+    model, chooser = small_model(), random.Random(0)
+    requests = [
+        latin_request(
+            {chooser.randrange(CELLS): chooser.randrange(1, VOCABULARY)},
+            seed=seed,
+            guided=seed % 3 == 0,
+            sampling=SamplingParams(max_steps=chooser.randrange(1, 14), confidence=0.0),
+        )
+        for seed in range(60)
+    ]
+    alone = [run_together(model, [request])[0] for request in requests]
+    for _ in range(2):
+        order = chooser.sample(range(60), 60)
+        joining = [chooser.randrange(12) for _ in order]
+        mixed = run_together(model, [requests[i] for i in order], joining)
+        for index, result in zip(order, mixed, strict=True):
+            assert np.array_equal(result.tokens, alone[index].tokens)
+            assert result.steps == alone[index].steps
+
+
+def test_prompts_of_different_lengths_share_a_batch() -> None:
+    model = plain_model()
+    requests = [
+        CanvasRequest(
+            clamps=np.full(12, FREE, np.int64),
+            prompt=tuple(range(1, 1 + length)) if length < 5 else (1, 2, 3, 4) * 6,
+            seed=length,
+            sampling=SamplingParams(max_steps=6),
+        )
+        for length in (1, 3, 24)
+    ]
+    alone = [run_together(model, [request])[0] for request in requests]
+    together = run_together(model, requests, [0, 2, 1])
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.tokens, other.tokens)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(st.integers(0, CELLS - 1), st.integers(1, VOCABULARY - 1)), st.booleans())
+def test_every_draft_and_answer_holds_clamps_and_domains(clues: dict[int, int], guided: bool) -> None:
+    request = latin_request(clues, guided=guided)
+    batch = CanvasBatch(small_model(), Layout.of(request))
+    shown = [d.result.tokens for d in batch.admit([Ticket(request, wants_drafts=True)])]
+    while len(batch):
+        outcome = batch.step()
+        shown += [draft.tokens for _, draft in outcome.drafts]
+        shown += [departure.result.tokens for departure in outcome.departures]
+    assert request.domain is not None
+    for tokens in shown:
+        assert all(tokens[cell] == digit for cell, digit in clues.items())
+        assert request.domain[np.arange(CELLS), tokens].all()
+
+
+def test_a_cancelled_canvas_takes_no_further_step_and_the_others_go_on() -> None:
+    model = small_model()
+    tickets = [Ticket(latin_request(seed=seed, constraint=None)) for seed in range(3)]
+    batch = CanvasBatch(model, Layout.of(tickets[0].request))
+    batch.admit(tickets)
+    batch.step()
+    tickets[1].cancelled = True
+    finished = []
+    while len(batch):
+        finished += [departure.ticket for departure in batch.step().departures]
+    assert finished == [tickets[0], tickets[2]]
+
+
+def test_a_satisfied_draft_leaves_at_once() -> None:
+    solved = [1, 2, 3, 4, 2, 1, 4, 3, 3, 4, 1, 2, 4, 3, 2, 1]
+    (result,) = run_together(small_model(), [latin_request(dict(enumerate(solved)))])
+    assert result.reason is FinishReason.SATISFIED
+    assert result.steps == 1
+    assert result.tokens.tolist() == solved
+
+
+def test_guidance_proves_a_contradiction_before_any_step() -> None:
+    clues = {0: 1, 1: 2, 2: 3, 7: 4}  # cell 3 sees all four digits
+    (result,) = run_together(small_model(), [latin_request(clues, guided=True)])
+    assert result.reason is FinishReason.CONTRADICTION
+    assert result.steps == 0
+
+
+def test_guidance_alone_solves_what_propagation_can() -> None:
+    clues = dict(enumerate([1, 2, 3, 4, 2, 1, 4, 3, 3, 4, 1, 2]))
+    (result,) = run_together(small_model(), [latin_request(clues, guided=True)])
+    assert result.reason is FinishReason.SATISFIED
+    assert not CONSTRAINT.violations(torch.from_numpy(result.tokens)[None]).any()
+
+
+def test_the_step_budget_is_kept() -> None:
+    (result,) = run_together(
+        small_model(),
+        [latin_request(constraint=None, sampling=SamplingParams(max_steps=3, confidence=0.0))],
+    )
+    assert (result.reason, result.steps) == (FinishReason.MAX_STEPS, 3)
+
+
+def test_a_stable_and_confident_canvas_stops_early() -> None:
+    sure = SamplingParams(max_steps=40, stability=0, confidence=100.0)
+    (result,) = run_together(small_model(), [latin_request(constraint=None, sampling=sure)])
+    assert (result.reason, result.steps) == (FinishReason.STABLE, 1)
+
+
+def test_the_belief_is_returned_when_wanted_and_is_one_hot_at_clamps() -> None:
+    (result,) = run_together(small_model(), [latin_request({5: 2}, wants_belief=True)])
+    assert result.belief is not None
+    assert result.belief[5].tolist() == pytest.approx([0, 0, 1, 0, 0])
+    assert result.belief.sum(axis=1) == pytest.approx(np.ones(CELLS), abs=1e-5)

@@ -1,0 +1,115 @@
+"""The engine in its thread: submitting, streaming, cancelling, failing."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.canvas import CanvasError, Draft, SamplingParams
+from engine.client import EngineOverloadedError, EngineStoppedError, UnknownModelError
+from engine.engine import Engine, EngineLimits
+from tests.engine.factories import checkpoint, latin_request, plain_model, small_model
+
+ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    models = {"latin": checkpoint(small_model()), "plain": checkpoint(plain_model())}
+    with Engine(models, EngineLimits(max_batch=4, max_queue=6)) as running:
+        yield running
+
+
+async def test_a_canvas_comes_back_and_its_drafts_come_in_order(engine: Engine) -> None:
+    drafts: list[Draft] = []
+    request = latin_request(constraint=None)
+    result = await engine.denoise("latin", request, drafts.append)
+    assert [draft.step for draft in drafts] == list(range(1, 13))
+    assert np.array_equal(drafts[-1].tokens, result.tokens)
+    assert result.queue_ms >= 0
+    assert result.compute_ms > 0
+
+
+async def test_more_canvases_than_the_batch_holds_all_come_back(engine: Engine) -> None:
+    requests = [latin_request(seed=seed, constraint=None) for seed in range(6)]
+    results = await asyncio.gather(*(engine.denoise("latin", r) for r in requests))
+    again = [await engine.denoise("latin", r) for r in requests]
+    for one, other in zip(results, again, strict=True):
+        assert np.array_equal(one.tokens, other.tokens)
+
+
+async def test_a_full_queue_refuses_and_recovers(engine: Engine) -> None:
+    endless = latin_request(constraint=None, sampling=ENDLESS)
+    tasks = [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(4)]
+    await asyncio.sleep(0.2)  # admitted
+    tasks += [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(6)]
+    await asyncio.sleep(0)  # queued
+    with pytest.raises(EngineOverloadedError, match="6 canvases are waiting"):
+        await engine.denoise("latin", latin_request())
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (await engine.denoise("latin", latin_request())).steps >= 1
+
+
+async def test_cancelling_the_caller_frees_its_place(engine: Engine) -> None:
+    endless = latin_request(constraint=None, sampling=ENDLESS)
+    tasks = [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    for task in tasks:
+        task.cancel()
+    result = await asyncio.wait_for(engine.denoise("latin", latin_request()), 5)
+    assert result.steps >= 1
+
+
+async def test_an_unknown_model_is_named_with_those_that_are_loaded(engine: Engine) -> None:
+    with pytest.raises(UnknownModelError, match="'none' is not loaded; loaded: latin, plain"):
+        await engine.denoise("none", latin_request())
+
+
+async def test_a_model_of_a_task_refuses_a_canvas_without_its_relations(engine: Engine) -> None:
+    with pytest.raises(CanvasError, match=r"relations: .*column, row"):
+        await engine.denoise("latin", latin_request(relations=None))
+
+
+async def test_two_models_run_side_by_side(engine: Engine) -> None:
+    one, other = await asyncio.gather(
+        engine.denoise("latin", latin_request()),
+        engine.denoise("plain", latin_request(relations=None)),
+    )
+    assert one.steps >= 1
+    assert other.steps >= 1
+
+
+async def test_a_failing_batch_fails_its_own_canvases_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    model = engine._checkpoints["plain"].model
+    monkeypatch.setattr(model, "decode", explode)
+    with pytest.raises(EngineStoppedError, match="boom"):
+        await engine.denoise("plain", latin_request(relations=None))
+    assert (await engine.denoise("latin", latin_request())).steps >= 1
+
+
+async def test_stopping_fails_what_is_under_way_and_refuses_more() -> None:
+    engine = Engine({"latin": checkpoint(small_model())})
+    endless = latin_request(constraint=None, sampling=ENDLESS)
+    task = asyncio.create_task(engine.denoise("latin", endless))
+    await asyncio.sleep(0.1)
+    await asyncio.to_thread(engine.stop)
+    with pytest.raises(EngineStoppedError):
+        await task
+    with pytest.raises(EngineStoppedError):
+        await engine.denoise("latin", latin_request())
+
+
+def test_models_are_described(engine: Engine) -> None:
+    names = [info.name for info in engine.models()]
+    info = engine.model("latin")
+    assert names == ["latin", "plain"]
+    assert (info.task, info.device, info.precision) == ("latin", "cpu", "float32")
+    assert info.parameters == sum(p.numel() for p in small_model().parameters())
