@@ -90,7 +90,7 @@ def first_state(
         vocabulary: V.
         device: where the tensors go.
     """
-    count, length = len(requests), requests[0].length
+    length = requests[0].length
     seeds = torch.tensor([r.seed for r in requests], device=device)
     candidates = torch.tensor([r.candidate for r in requests], device=device)
     keys = stream_keys(seeds, candidates)

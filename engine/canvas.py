@@ -129,7 +129,8 @@ class CanvasRequest:
             raise CanvasError("seed", f"got {self.seed}, accepted: a 64-bit integer")
         if self.relations is not None and self.relations.length != self.length:
             raise CanvasError(
-                "relations", f"cover {self.relations.length} positions, the canvas has {self.length}"
+                "relations",
+                f"cover {self.relations.length} positions, the canvas has {self.length}",
             )
         for index, token in enumerate(self.prompt):
             if not 0 <= token < vocabulary:
@@ -156,7 +157,7 @@ class CanvasRequest:
             raise CanvasError(f"clamps[{at}]", f"token {self.clamps[at]} is outside the domain")
 
     def full_domain(self, vocabulary: int) -> Mask:
-        """bool [L, V]: the domain, with a clamp as a domain of one."""
+        """Bool [L, V]: the domain, with a clamp as a domain of one."""
         domain = (
             np.ones((self.length, vocabulary), np.bool_)
             if self.domain is None

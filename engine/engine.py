@@ -184,7 +184,7 @@ class Engine:
         for key in {**self._running, **arrivals}:
             try:
                 self._advance(key, arrivals.get(key, ()))
-            except Exception as error:  # noqa: BLE001  # one batch's failure must not end the rest
+            except Exception as error:  # one batch's failure must not end the rest
                 log.exception("batch_failed", model=key[0])
                 lost = {*self._running.pop(key, ()).tickets, *arrivals.get(key, ())}  # type: ignore[union-attr]
                 _tell([(job, EngineStoppedError(f"denoising failed: {error}")) for job in lost])

@@ -138,7 +138,7 @@ def temperature_at(remaining: Tensor, total: Tensor, t_min: Tensor, t_max: Tenso
 
 
 def draw_from_domain(uniform: Tensor, domain: Tensor | None, vocabulary: int) -> Tensor:
-    """Turn draws in (0, 1) [B, L] into tokens, uniform over each position's domain: int64 [B, L]."""
+    """Turn draws in (0, 1) [B, L] into tokens uniform over each domain: int64 [B, L]."""
     if domain is None:
         return (uniform * vocabulary).long()
     sizes = domain.sum(dim=-1)

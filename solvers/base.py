@@ -87,7 +87,9 @@ class Effort:
         if self.max_steps is not None and not 1 <= self.max_steps <= MAX_STEPS:
             raise EffortError("max_steps", f"got {self.max_steps}, accepted: 1 to {MAX_STEPS}")
         if self.candidates is not None and not 1 <= self.candidates <= MAX_CANDIDATES:
-            raise EffortError("candidates", f"got {self.candidates}, accepted: 1 to {MAX_CANDIDATES}")
+            raise EffortError(
+                "candidates", f"got {self.candidates}, accepted: 1 to {MAX_CANDIDATES}"
+            )
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise EffortError("seed", f"got {self.seed}, accepted: 0 to 2^63 - 1")
 
@@ -182,7 +184,9 @@ class Solver(Protocol[P_contra, A]):
     def check(self, problem: P_contra, answer: A) -> bool:
         """Whether the answer is right, by code that shares nothing with the model."""
 
-    def complete(self, problem: P_contra, belief: Floats | None, seed: int, limit_s: float) -> Completion[A]:
+    def complete(
+        self, problem: P_contra, belief: Floats | None, seed: int, limit_s: float
+    ) -> Completion[A]:
         """Search exactly, with the model's belief [L, V] as hints; blocking."""
 
     def badness(self, result: CanvasResult) -> float:

@@ -14,9 +14,10 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Generic, TypeVar
 
-from engine.canvas import CanvasRequest, CanvasResult, Draft
+from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.client import EngineClient
 from solvers.base import (
     CandidateDraft,
@@ -86,15 +87,14 @@ class _Attempt(Generic[P, A]):
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
             return self._solution(Outcome.UNSATISFIABLE, None, None, 0)
-        request = replace(
-            self.solver.layout(self.problem), seed=self.seed, wants_belief=self.effort.exact_fallback
-        )
-        request = replace(request, sampling=self._sampling(request))
+        request = self._request()
         for method in _methods(self.effort.guidance):
             answered = await self._denoise(replace(request, guided=_guided(method)), method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
+            if self.results[-1].reason is FinishReason.CONTRADICTION:
+                return self._solution(Outcome.UNSATISFIABLE, None, method, 0)
         best = min(self.results, key=self.solver.badness)
         if self.effort.exact_fallback:
             completion = await asyncio.to_thread(
@@ -107,43 +107,45 @@ class _Attempt(Generic[P, A]):
         draft = self.solver.decode(self.problem, best.tokens)
         return self._solution(Outcome.UNDECIDED, draft, None, sum(r.steps for r in self.results))
 
+    def _request(self) -> CanvasRequest:
+        """The canvas of the problem as the effort wants it."""
+        layout = self.solver.layout(self.problem)
+        steps = self.effort.max_steps or self.solver.default_steps
+        return replace(
+            layout,
+            sampling=replace(layout.sampling, max_steps=steps),
+            seed=self.seed,
+            wants_belief=self.effort.exact_fallback,
+        )
+
     async def _denoise(self, request: CanvasRequest, method: Method) -> tuple[A, int] | None:
         """Run all candidates of one method; the best checked answer and its steps, or None."""
         count = self.effort.candidates or self.solver.default_candidates
         race = _Race(count, method, self.on_draft)
         canvases = [replace(request, candidate=i) for i in range(count)]
-        tasks = [
-            asyncio.ensure_future(self._candidate(race, canvas)) for canvas in canvases
-        ]
+        tasks = [asyncio.ensure_future(self._candidate(race, canvas)) for canvas in canvases]
         race.tasks = tasks
         try:
-            done = await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for task in tasks:
                 task.cancel()
-        for outcome in done:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
-                raise outcome
+        failures = [t.exception() for t in tasks if t.done() and not t.cancelled()]
+        for failure in filter(None, failures):
+            raise failure
         if race.best is None:
             return None
         steps, index = race.best
-        winner = done[index]
-        assert isinstance(winner, CanvasResult)
-        return self.solver.decode(self.problem, winner.tokens), steps
+        return self.solver.decode(self.problem, tasks[index].result().tokens), steps
 
     async def _candidate(self, race: _Race, request: CanvasRequest) -> CanvasResult:
         index = request.candidate
-        result = await self.engine.denoise(
-            self.model, request, lambda draft: race.report(index, draft)
-        )
+        on_draft = partial(race.report, index) if race.listens else None
+        result = await self.engine.denoise(self.model, request, on_draft)
         self.results.append(result)
         answer = self.solver.decode(self.problem, result.tokens)
         race.finish(index, result.steps, self.solver.check(self.problem, answer))
         return result
-
-    def _sampling(self, request: CanvasRequest):  # type: ignore[no-untyped-def]
-        steps = self.effort.max_steps or self.solver.default_steps
-        return replace(request.sampling, max_steps=steps)
 
     def _seconds_left(self) -> float:
         if self.limit_s is None:
@@ -188,6 +190,11 @@ class _Race:
 
     def __post_init__(self) -> None:
         self.running = dict.fromkeys(range(self.count), 0)  # candidate -> steps so far
+
+    @property
+    def listens(self) -> bool:
+        """Whether drafts matter: to a caller, or to see which candidates are beaten."""
+        return self.on_draft is not None or self.count > 1
 
     def report(self, index: int, draft: Draft) -> None:
         self.running[index] = draft.step

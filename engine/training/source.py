@@ -28,7 +28,7 @@ class Problems:
 
     @classmethod
     def clamping(cls, labels: Tensor, clamped: Tensor, free_domain: Tensor) -> Problems:
-        """Build the domain: ``free_domain`` [V] or [N, L, V] where free, the label where clamped."""
+        """Build the domain: ``free_domain`` [V] or [N, L, V] where free, else the label."""
         vocabulary = free_domain.shape[-1]
         certain = torch.nn.functional.one_hot(labels, vocabulary).bool()
         free = free_domain.expand(*labels.shape, vocabulary)

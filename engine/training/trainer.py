@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.attention import plan_attention
+from engine.checkpoint import save_checkpoint
 from engine.model import DiffusionGemma
 from engine.training.rollout import LiveCanvases, RolloutSettings
 from engine.training.source import Lane
@@ -55,7 +56,7 @@ class TrainSettings:
     save_every_s: float = 60.0
     log_every: int = 50
     seed: int = 0
-    rollout: RolloutSettings = RolloutSettings()
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Progress:
 
 
 class Trainer:
-    """Holds a model, its averaged copy and the optimizer; ``run`` trains until the budget is spent."""
+    """A model, its averaged copy and the optimizer; ``run`` trains until the budget is spent."""
 
     def __init__(
         self, model: DiffusionGemma, lanes: Sequence[Lane], settings: TrainSettings
@@ -110,6 +111,10 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.update, self.elapsed_s = state["update"], state["elapsed_s"]
+
+    def export(self, folder: Path) -> None:
+        """Write the averaged weights as a checkpoint."""
+        save_checkpoint(self.averaged, folder)
 
     def run(self, state_path: Path | None = None) -> Iterator[Progress]:
         """Train until the budget is spent, yielding a record every ``log_every`` updates."""

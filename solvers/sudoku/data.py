@@ -32,7 +32,9 @@ def read_puzzles(path: Path, geometry: Geometry) -> PuzzleBatch:
     with opener(path, "rt", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if not {"puzzle", "solution"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path}: expected columns 'puzzle' and 'solution', got {reader.fieldnames}")
+            raise ValueError(
+                f"{path}: expected columns 'puzzle' and 'solution', got {reader.fieldnames}"
+            )
         rows = [(row["puzzle"].replace(".", "0"), row["solution"]) for row in reader]
     for number, row in enumerate(rows, start=2):
         if any(len(text) != geometry.cells for text in row):
@@ -70,9 +72,7 @@ class GeneratedSupply:
         """Take ``count`` from the stock, filling it as needed."""
         have = sum(len(batch.puzzles) for batch in self._stock)
         if have < count:
-            self._stock.append(
-                generate(self.geometry, max(self.chunk, count), seed, self.clues)
-            )
+            self._stock.append(generate(self.geometry, max(self.chunk, count), seed, self.clues))
         puzzles = np.concatenate([batch.puzzles for batch in self._stock])
         solutions = np.concatenate([batch.solutions for batch in self._stock])
         self._stock = [PuzzleBatch(puzzles[count:], solutions[count:])]
@@ -137,7 +137,9 @@ def transform(
         cells = np.where(flip[:, None, None], cells.transpose(0, 2, 1), cells)
     cells = cells.reshape(count, -1)[rng.permutation(count)]
     relabel = np.zeros((count, size + 1), np.int8)
-    relabel[:, 1:] = rng.permuted(np.tile(np.arange(1, size + 1, dtype=np.int8), (count, 1)), axis=1)
+    relabel[:, 1:] = rng.permuted(
+        np.tile(np.arange(1, size + 1, dtype=np.int8), (count, 1)), axis=1
+    )
     order = rng.permutation(count)
 
     def move(grids: Cells) -> Cells:

@@ -203,6 +203,6 @@ def _generate(n, box, seeds, targets, puzzles, solutions):  # type: ignore[no-un
 
 @njit(cache=True)
 def count_solutions(puzzle, n, box, limit, nodes):  # type: ignore[no-untyped-def]
-    """Solutions of ``puzzle`` (int8 [cells], 0 blank), counted up to ``limit``; -1 if unfinished."""
+    """Solutions of ``puzzle`` (int8 [cells], 0 blank) up to ``limit``; -1 if unfinished."""
     state = np.zeros(1, np.uint64)
     return _search(puzzle.copy(), n, box, -1, 1, limit, nodes, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ class Geometry:
         )
 
 
-@lru_cache(maxsize=None)
+@cache
 def geometry(box_rows: int, box_cols: int) -> Geometry:
     """The shared geometry of a box shape, so that its relations are built once."""
     return Geometry(box_rows, box_cols)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numba
+import torch
+
 from engine.config import LayerConfig, ModelConfig, RelationConfig
+from engine.model import DiffusionGemma
+from engine.training.rollout import RolloutSettings
 from engine.training.source import Lane
+from engine.training.trainer import Trainer, TrainSettings
 from solvers.sudoku.data import GeneratedSupply, ListSupply, SudokuSource, read_puzzles
 from solvers.sudoku.geometry import MAX_SIZE, geometry
 
@@ -83,3 +90,73 @@ def sudoku_lanes(
         count = max(8, canvases * classic.cells // max(shape.cells, classic.cells) // 2)
         lanes.append(Lane(SudokuSource(shape, [(1.0, supply)], VOCABULARY), share, count))
     return lanes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SudokuTraining:
+    """What a training run may choose.
+
+    Attributes:
+        budget_s: wall-clock seconds, earlier runs in the same folder counted in.
+        extra: lists of training puzzles with their shares; see ``sudoku_lanes``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads; None for PyTorch's choice.
+        canvases: kept alive in the main lane.
+        horizon: steps after which a live canvas is replaced.
+        width, depth: of a new model.
+        learning_rate: its peak.
+        compiled: whether the main lane's step goes through ``torch.compile``.
+        seed: of weights, data and noise.
+    """
+
+    budget_s: float
+    extra: tuple[tuple[Path, float], ...] = ()
+    device: str = "auto"
+    threads: int | None = None
+    canvases: int = 96
+    horizon: int = 16
+    width: int = 96
+    depth: int = 4
+    learning_rate: float = 2e-3
+    compiled: bool = False
+    seed: int = 0
+
+
+def prepare(options: SudokuTraining, folder: Path) -> Trainer:
+    """A trainer that goes on from the state in ``folder``, if there is one.
+
+    Raises:
+        ValueError: an extra list is malformed, or the state is of a model of other sizes.
+        OSError: a list cannot be read or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+        numba.set_num_threads(min(options.threads, numba.config.NUMBA_NUM_THREADS))
+    lanes = sudoku_lanes(options.extra, canvases=options.canvases, compiled=options.compiled)
+    settings = TrainSettings(
+        budget_s=options.budget_s,
+        learning_rate=options.learning_rate,
+        rollout=RolloutSettings(horizon=options.horizon),
+        seed=options.seed,
+    )
+    trainer = Trainer(_new_model(options), lanes, settings)
+    state = folder / "state.pt"
+    if state.exists():
+        try:
+            trainer.load(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{state} holds a model of other sizes; use its --width and --depth, or another "
+                f"folder ({error})"
+            ) from None
+    return trainer
+
+
+def _new_model(options: SudokuTraining) -> DiffusionGemma:
+    model = DiffusionGemma(sudoku_config(width=options.width, depth=options.depth))
+    model.init_weights(torch.Generator().manual_seed(options.seed))
+    wanted = options.device
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(wanted)

@@ -79,7 +79,9 @@ def test_prompts_of_different_lengths_share_a_batch() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.integers(0, CELLS - 1), st.integers(1, VOCABULARY - 1)), st.booleans())
-def test_every_draft_and_answer_holds_clamps_and_domains(clues: dict[int, int], guided: bool) -> None:
+def test_every_draft_and_answer_holds_clamps_and_domains(
+    clues: dict[int, int], guided: bool
+) -> None:
     request = latin_request(clues, guided=guided)
     batch = CanvasBatch(small_model(), Layout.of(request))
     shown = [d.result.tokens for d in batch.admit([Ticket(request, wants_drafts=True)])]

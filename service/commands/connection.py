@@ -1,0 +1,33 @@
+"""A channel to a server: the one that the caller names, or one started here for the command."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+
+from service.logging import configure_logging
+from service.runtime import running_server
+from service.settings import load_settings
+
+
+@asynccontextmanager
+async def connect(server: str | None) -> AsyncIterator[grpc.aio.Channel]:
+    """Open a channel.
+
+    Args:
+        server: ``host:port`` of a running server; None starts one in this process, on a free
+            loopback port, and stops it afterwards.
+    """
+    if server is not None:
+        async with grpc.aio.insecure_channel(server) as channel:
+            yield channel
+        return
+    configure_logging("warning", "console")
+    settings = load_settings(host="127.0.0.1", port=0, shutdown_grace_s=0.0)
+    async with (
+        running_server(settings) as own,
+        grpc.aio.insecure_channel(own.address) as channel,
+    ):
+        yield channel

@@ -1,0 +1,58 @@
+"""What all commands share: consoles, exit statuses, and errors said in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import grpc
+import typer
+from rich.console import Console
+
+from engine.checkpoint import CheckpointError
+from engine.config import ConfigError
+from service.client import InkfillError
+from service.client import from_rpc_error as inkfill_error
+from service.server import BindError
+from service.settings import SettingsError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Exit(enum.IntEnum):
+    """Exit statuses."""
+
+    SOLVED = 0
+    NOT_SOLVED = 1
+    BAD_INPUT = 2
+
+
+def fail(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
+    """Say what is wrong on standard error and exit."""
+    err.print(f"[bold red]error:[/] {_escape(message)}", soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def run(work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a command's work and exit with its status; known errors become one line."""
+    try:
+        raise typer.Exit(asyncio.run(work))
+    except (SettingsError, CheckpointError, ConfigError, BindError) as error:
+        fail(str(error))
+    except grpc.aio.AioRpcError as error:
+        _fail_call(inkfill_error(error))
+    except InkfillError as error:
+        _fail_call(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _fail_call(error: InkfillError) -> NoReturn:
+    fail(str(error), Exit.BAD_INPUT if error.is_callers else Exit.NOT_SOLVED)
+
+
+def _escape(message: str) -> str:
+    return message.replace("[", r"\[")

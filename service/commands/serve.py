@@ -1,0 +1,85 @@
+"""``inkfill serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.commands.console import Exit, err, fail, run
+from service.logging import LogFormat, LogLevel, configure_logging
+from service.runtime import serve as serve_until_signal
+from service.server import Server
+from service.settings import Settings, SettingsError, load_settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; 0 takes a free one. [default: 50051]")
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Checkpoint folder to serve; may be repeated. [default: the bundled ones]"
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of the engine. [default: 1]")
+    ] = None,
+    max_batch: Annotated[
+        int | None, typer.Option(help="Canvases denoised together. [default: 64]")
+    ] = None,
+    max_queue: Annotated[
+        int | None, typer.Option(help="Canvases that may wait. [default: 1024]")
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="Least severe event to log. [default: info]")
+    ] = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(help="json for machines, console for people. [default: json]"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML or JSON file of settings. [default: $INKFILL_CONFIG, if set]"),
+    ] = None,
+) -> None:
+    """Serve checkpoints over gRPC until SIGINT or SIGTERM.
+
+    Every option can also be set in the environment (INKFILL_PORT=...) or in the --config file;
+    flags win over the environment, the environment over the file.
+    """
+    try:
+        settings = load_settings(
+            config,
+            host=host,
+            port=port,
+            models=tuple(model) if model else None,
+            device=device,
+            threads=threads,
+            max_batch=max_batch,
+            max_queue=max_queue,
+            log_level=log_level,
+            log_format=log_format,
+        )
+    except SettingsError as error:
+        fail(str(error))
+    configure_logging(settings.log_level, settings.log_format)
+    run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    await serve_until_signal(settings, _announce)
+    return Exit.SOLVED
+
+
+def _announce(server: Server) -> None:
+    if err.is_terminal:
+        err.print(f"[bold]inkfill[/] serves on [bold cyan]{server.address}[/]; Ctrl-C stops it")

@@ -1,0 +1,297 @@
+"""``inkfill sudoku``."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToJson
+from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
+from rich.live import Live
+from rich.progress import Progress
+from solvers.sudoku.text import format_line, parse_puzzle, read_lines
+
+from service.commands.connection import connect
+from service.commands.console import Exit, err, fail, out, run
+from service.display import grid_text, side_by_side
+from solvers.sudoku.problem import ProblemError, SudokuProblem
+
+_EXIT_OF = {common_pb2.SOLVED: Exit.SOLVED}
+
+
+class GuidanceName(enum.StrEnum):
+    """Spellings on the command line."""
+
+    AUTO = "auto"
+    NONE = "none"
+    PROPAGATE = "propagate"
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A problem, and where it came from."""
+
+    source: str
+    problem: SudokuProblem
+
+
+def sudoku(
+    puzzles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Puzzles row by row, '.' or '0' for a blank (81 characters for 9 x 9; digits above "
+            "9 are letters, A = 10).",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="File with one puzzle a line; '-' reads standard input."),
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(help="Rows x columns of a box, e.g. 2x3. [default: from the number of cells]"),
+    ] = None,
+    guidance: Annotated[
+        GuidanceName,
+        typer.Option(
+            help="none: the model alone; propagate: constraints help; auto: both in turn."
+        ),
+    ] = GuidanceName.AUTO,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Denoising steps of a candidate, 1 to 1024.")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(help="Canvases tried for each kind of guidance, 1 to 256.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise; same seed, same answer.")] = None,
+    exact: Annotated[
+        bool, typer.Option(help="Whether exact search may follow when diffusion finds no answer.")
+    ] = True,
+    prove_unique: Annotated[
+        bool, typer.Option("--prove-unique", help="Also prove whether the answer is the only one.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Draw the canvas as it denoises.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print response messages as JSON, one a line.")
+    ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(help="host:port of a running server. [default: one started for this command]"),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds to wait for each answer. [default: no limit]")
+    ] = None,
+) -> None:
+    """Solve Sudokus from 4 x 4 to 16 x 16.
+
+    Exits with 0 if all are solved, 1 if not, 2 if the input is bad.
+
+    Example: inkfill sudoku --watch
+    "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
+    """
+    given = _gather(puzzles or [], file or [], box)
+    options = sudoku_pb2.SolveRequest(
+        prove_unique=prove_unique,
+        effort=common_pb2.Effort(
+            guidance=common_pb2.Guidance.Value(guidance.upper()),
+            max_steps=max_steps,
+            candidates=candidates,
+            seed=seed,
+            exact_fallback=exact,
+        ),
+    )
+    run(_solve(given, options, watch, json, server, timeout))
+
+
+def request_for(
+    problem: SudokuProblem, options: sudoku_pb2.SolveRequest
+) -> sudoku_pb2.SolveRequest:
+    """The message that asks for ``problem`` to be solved as ``options`` say."""
+    request = sudoku_pb2.SolveRequest(
+        cells=problem.cells,
+        box_rows=problem.geometry.box_rows,
+        box_cols=problem.geometry.box_cols,
+    )
+    request.MergeFrom(options)
+    return request
+
+
+async def watch_solve(
+    stub: sudoku_pb2_grpc.SudokuStub,
+    problem: SudokuProblem,
+    request: sudoku_pb2.SolveRequest,
+    timeout: float | None = None,
+) -> sudoku_pb2.SolveResponse:
+    """Solve and draw every draft in the terminal."""
+    response = sudoku_pb2.SolveResponse()
+    shape, clues = problem.geometry, problem.cells
+    with Live(console=out, auto_refresh=False, transient=False) as live:
+        async for event in stub.SolveStream(request, timeout=timeout):
+            if event.HasField("response"):
+                response = event.response
+                break
+            draft = event.draft
+            grid = grid_text(shape, draft.cells, clues, draft.accepted, draft.entropy)
+            method = common_pb2.Method.Name(draft.method).lower().replace("_", " ")
+            live.update(side_by_side((f"step {draft.step}, {method}", grid)), refresh=True)
+        live.update(side_by_side((_headline(response), _answer(problem, response))), refresh=True)
+    return response
+
+
+def _gather(texts: Sequence[str], files: Sequence[Path], box: str | None) -> list[Puzzle]:
+    """Parse all puzzles before any is solved; the first bad one ends the command."""
+    sides = _box(box)
+    sources = [(f"puzzle {i}", text) for i, text in enumerate(texts, start=1)]
+    for path in files:
+        try:
+            stream = sys.stdin if str(path) == "-" else path.open(encoding="utf-8")
+        except OSError as error:
+            fail(f"{path}: {error.strerror}")
+        with stream:
+            sources += [(f"{path}, line {number}", text) for number, text in read_lines(stream)]
+    if not sources:
+        fail("no puzzle given: pass one as an argument, or a file with --file; see --help")
+    return [Puzzle(source, _parse(source, text, sides)) for source, text in sources]
+
+
+def _parse(source: str, text: str, sides: tuple[int | None, int | None]) -> SudokuProblem:
+    try:
+        return parse_puzzle(text, *sides)
+    except ProblemError as error:
+        fail(f"{source}: {error}")
+
+
+def _box(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    rows, _, cols = text.lower().partition("x")
+    if not (rows.strip().isdigit() and cols.strip().isdigit()):
+        fail(f"--box: got {text!r}, accepted: rows x columns, as in 3x3 or 2x3")
+    return int(rows), int(cols)
+
+
+async def _solve(
+    puzzles: Sequence[Puzzle],
+    options: sudoku_pb2.SolveRequest,
+    watch: bool,
+    json: bool,
+    server: str | None,
+    timeout: float | None,
+) -> int:
+    async with connect(server) as channel:
+        stub = sudoku_pb2_grpc.SudokuStub(channel)
+        if watch and not json:
+            answers = _watch_each(stub, puzzles, options, timeout)
+        elif len(puzzles) == 1:
+            answers = _solve_one(stub, puzzles[0], options, timeout)
+        else:
+            answers = _solve_many(stub, puzzles, options, timeout)
+        return await _print_all(answers, len(puzzles), watch, json)
+
+
+async def _print_all(
+    answers: AsyncIterator[tuple[Puzzle, sudoku_pb2.SolveResponse]],
+    total: int,
+    watch: bool,
+    json: bool,
+) -> int:
+    solved = 0
+    with Progress(console=err, transient=True, disable=total == 1 or watch) as progress:
+        task = progress.add_task("solving", total=total)
+        async for puzzle, response in answers:
+            solved += response.outcome == common_pb2.SOLVED
+            _print(puzzle, response, total, watch, json)
+            progress.advance(task)
+    if total > 1 and not json:
+        out.print(f"{solved} of {total} solved")
+    return Exit.SOLVED if solved == total else Exit.NOT_SOLVED
+
+
+async def _watch_each(
+    stub: sudoku_pb2_grpc.SudokuStub,
+    puzzles: Sequence[Puzzle],
+    options: sudoku_pb2.SolveRequest,
+    timeout: float | None,
+) -> AsyncIterator[tuple[Puzzle, sudoku_pb2.SolveResponse]]:
+    for puzzle in puzzles:
+        request = request_for(puzzle.problem, options)
+        yield puzzle, await watch_solve(stub, puzzle.problem, request, timeout)
+
+
+async def _solve_one(
+    stub: sudoku_pb2_grpc.SudokuStub,
+    puzzle: Puzzle,
+    options: sudoku_pb2.SolveRequest,
+    timeout: float | None,
+) -> AsyncIterator[tuple[Puzzle, sudoku_pb2.SolveResponse]]:
+    yield puzzle, await stub.Solve(request_for(puzzle.problem, options), timeout=timeout)
+
+
+async def _solve_many(
+    stub: sudoku_pb2_grpc.SudokuStub,
+    puzzles: Sequence[Puzzle],
+    options: sudoku_pb2.SolveRequest,
+    timeout: float | None,
+) -> AsyncIterator[tuple[Puzzle, sudoku_pb2.SolveResponse]]:
+    """Stream all puzzles; answers come back in the order of the puzzles."""
+
+    async def requests() -> AsyncIterator[sudoku_pb2.SolveManyRequest]:
+        for index, puzzle in enumerate(puzzles):
+            request = request_for(puzzle.problem, options)
+            yield sudoku_pb2.SolveManyRequest(id=str(index), request=request)
+
+    limit = None if timeout is None else timeout * len(puzzles)
+    early: dict[int, sudoku_pb2.SolveResponse] = {}
+    following = 0
+    async for reply in stub.SolveMany(requests(), timeout=limit):
+        if reply.HasField("error"):
+            fail(f"{puzzles[int(reply.id)].source}: {reply.error.message}")
+        early[int(reply.id)] = reply.response
+        while following in early:
+            yield puzzles[following], early.pop(following)
+            following += 1
+
+
+def _print(
+    puzzle: Puzzle, response: sudoku_pb2.SolveResponse, total: int, watch: bool, json: bool
+) -> None:
+    if json:
+        print(MessageToJson(response, preserving_proto_field_name=True, indent=None), flush=True)
+    elif total > 1 and not watch:
+        cells = response.cells or puzzle.problem.cells
+        out.print(f"{format_line(cells)}  {_headline(response)}", soft_wrap=True)
+    elif not watch:
+        shape, clues = puzzle.problem.geometry, puzzle.problem.cells
+        out.print(
+            side_by_side(
+                ("puzzle", grid_text(shape, clues, clues)),
+                (_headline(response), _answer(puzzle.problem, response)),
+            )
+        )
+
+
+def _answer(problem: SudokuProblem, response: sudoku_pb2.SolveResponse):  # type: ignore[no-untyped-def]
+    cells = response.cells or problem.cells
+    return grid_text(problem.geometry, cells, problem.cells, conflicts=response.conflicts)
+
+
+def _headline(response: sudoku_pb2.SolveResponse) -> str:
+    """Outcome, method, steps and milliseconds in a line."""
+    report = response.report
+    parts = [common_pb2.Outcome.Name(response.outcome)]
+    if report.method:
+        parts[0] += f" by {common_pb2.Method.Name(report.method).lower().replace('_', ' ')}"
+    if response.conflicts:
+        parts.append(f"clues clash in cells {', '.join(map(str, response.conflicts))}")
+    if response.HasField("unique"):
+        parts.append("the only answer" if response.unique else "not the only answer")
+    parts.append(f"{report.steps} steps")
+    parts.append(f"{report.queue_ms + report.compute_ms:.0f} ms")
+    parts.append(f"seed {report.seed}")
+    return ", ".join(parts)

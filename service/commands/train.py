@@ -1,0 +1,124 @@
+"""``inkfill train``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.training import trainer
+from service.commands.console import err, fail
+from solvers.sudoku.train import SudokuTraining, prepare
+
+app = typer.Typer(help="Train a checkpoint.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Train a checkpoint."""
+
+
+@app.command()
+def sudoku(
+    out: Annotated[Path, typer.Argument(help="Folder for the checkpoint, the state and the log.")],
+    minutes: Annotated[
+        float,
+        typer.Option(help="Wall-clock budget, earlier runs in the folder counted in.", min=0.01),
+    ] = 20.0,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins the "
+            "mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all [default share: "
+            "0.2]. May be repeated.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
+    canvases: Annotated[int, typer.Option(help="Live canvases of the main lane.", min=1)] = 96,
+    horizon: Annotated[
+        int, typer.Option(help="Steps after which a live canvas is replaced.", min=1)
+    ] = 16,
+    width: Annotated[int, typer.Option(help="Hidden size of a new model.", min=8)] = 96,
+    depth: Annotated[int, typer.Option(help="Layers of a new model.", min=1)] = 4,
+    learning_rate: Annotated[float, typer.Option(help="Its peak.", min=0.0)] = 2e-3,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the main lane; needs a C++ compiler.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
+) -> None:
+    """Train the Sudoku checkpoint on its own rollouts.
+
+    Progress is shown and logged to OUT/log.jsonl. The state is saved every minute, so that the
+    same command goes on where it was ended; when the budget is spent, OUT holds a checkpoint
+    that `inkfill serve --model OUT` serves.
+    """
+    options = SudokuTraining(
+        budget_s=minutes * 60,
+        extra=tuple(_extra(text) for text in extra or ()),
+        device=device,
+        threads=threads,
+        canvases=canvases,
+        horizon=horizon,
+        width=width,
+        depth=depth,
+        learning_rate=learning_rate,
+        compiled=compiled,
+        seed=seed,
+    )
+    try:
+        run = prepare(options, out)
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    _log_start(out, run)
+    _train(out, run)
+
+
+def _extra(text: str) -> tuple[Path, float]:
+    name, _, share = text.rpartition(":")
+    if not name:
+        return Path(text), 0.2
+    try:
+        return Path(name), float(share)
+    except ValueError:
+        fail(f"--extra: got {text!r}, accepted: FILE or FILE:SHARE with a number for SHARE")
+
+
+def _log_start(out: Path, run: trainer.Trainer) -> None:
+    record = {
+        "command": sys.argv,
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "update": run.update,
+        "elapsed_s": run.elapsed_s,
+        "settings": asdict(run.settings),
+    }
+    _append(out / "log.jsonl", record)
+
+
+def _train(out: Path, run: trainer.Trainer) -> None:
+    columns = (
+        TextColumn("{task.fields[state]}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err) as progress:
+        budget = run.settings.budget_s
+        task = progress.add_task("", total=budget, completed=run.elapsed_s, state="starting")
+        for record in run.run(out / "state.pt"):
+            _append(out / "log.jsonl", asdict(record))
+            state = f"update {record.update}, loss {record.loss:.3f}, solved {record.solved:.1%}"
+            progress.update(task, completed=record.elapsed_s, state=state)
+    run.export(out)
+    err.print(f"checkpoint written to {out} after {run.update} updates")
+
+
+def _append(path: Path, record: dict[str, object]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

@@ -1,0 +1,85 @@
+"""Grids for people: a Sudoku as it denoises, drawn in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from solvers.sudoku.geometry import Geometry
+
+_CLUE = Style(bold=True)
+_ACCEPTED = Style(color="green")
+_CONFLICT = Style(color="red", bold=True)
+#: From certain to clueless.
+_DOUBT = ("#d7af00", "#af8700", "#875f00", "#5f5f5f", "#444444")
+
+
+def grid_text(
+    geometry: Geometry,
+    cells: Sequence[int],
+    clues: Sequence[int],
+    accepted: Sequence[bool] = (),
+    entropy: Sequence[float] = (),
+    conflicts: Sequence[int] = (),
+) -> Text:
+    """A grid with rules between boxes.
+
+    Clues are bold, accepted cells green, the others fade with their entropy, conflicts are red.
+
+    Args:
+        geometry: the grid.
+        cells: digits, 0 shown as a dot.
+        clues: the puzzle, 0 where it is blank.
+        accepted: per cell; empty for a finished grid.
+        entropy: per cell, nats; empty for a finished grid.
+        conflicts: cells to mark.
+    """
+    size, width = geometry.size, len(str(geometry.size))
+    wrong = set(conflicts)
+    text = Text()
+    for row in range(size):
+        if row and row % geometry.box_rows == 0:
+            text.append(_rule(geometry, width) + "\n", "dim")
+        for column in range(size):
+            if column and column % geometry.box_cols == 0:
+                text.append(" │", "dim")
+            cell = row * size + column
+            style = _style(cell, clues, accepted, entropy, wrong)
+            text.append(f" {cells[cell] or '·':>{width}}", style)
+        text.append("\n")
+    return text
+
+
+def side_by_side(*columns: tuple[str, Text]) -> Table:
+    """Titled grids next to each other."""
+    table = Table(box=None, padding=(0, 4, 0, 0))
+    for title, _ in columns:
+        table.add_column(title, justify="left", header_style="bold")
+    table.add_row(*(text for _, text in columns))
+    return table
+
+
+def _style(
+    cell: int,
+    clues: Sequence[int],
+    accepted: Sequence[bool],
+    entropy: Sequence[float],
+    wrong: set[int],
+) -> Style:
+    if cell in wrong:
+        return _CONFLICT
+    if clues[cell]:
+        return _CLUE
+    if not accepted or accepted[cell]:
+        return _ACCEPTED
+    level = min(len(_DOUBT) - 1, int(entropy[cell] * 3)) if entropy else 0
+    return Style(color=_DOUBT[level])
+
+
+def _rule(geometry: Geometry, width: int) -> str:
+    box = "─" * ((width + 1) * geometry.box_cols + 1)
+    count = geometry.size // geometry.box_cols
+    return "┼".join([box] * count)[: (width + 1) * geometry.size + 2 * (count - 1) + 1]

@@ -1,0 +1,90 @@
+"""From settings to a running server: load checkpoints, serve, stop on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+import torch
+
+from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.engine import Engine, EngineLimits
+from service.server import Server
+from service.settings import Settings, SettingsError
+from solvers.bundled import bundled_checkpoints
+
+log = structlog.get_logger(__name__)
+
+
+def load_models(settings: Settings) -> dict[str, Checkpoint]:
+    """Load the checkpoints that the settings name, or the bundled ones.
+
+    Raises:
+        SettingsError: two folders have the same name, or the device is not there.
+        CheckpointError, ConfigError: a checkpoint cannot be read.
+    """
+    device = _device(settings.device)
+    loaded = {}
+    for name, folder in _folders(settings).items():
+        started = time.monotonic()
+        loaded[name] = load_checkpoint(folder, device)
+        log.info(
+            "model_loaded",
+            model=name,
+            device=str(device),
+            digest=loaded[name].digest[:12],
+            ms=round((time.monotonic() - started) * 1e3),
+        )
+    return loaded
+
+
+@asynccontextmanager
+async def running_server(settings: Settings) -> AsyncIterator[Server]:
+    """A server with its own engine, started on entry and drained on exit."""
+    # Small models step fastest on one thread; larger ones and GPUs set this themselves.
+    torch.set_num_threads(settings.threads or 1)
+    limits = EngineLimits(max_batch=settings.max_batch, max_queue=settings.max_queue)
+    with Engine(load_models(settings), limits) as engine:
+        async with Server(engine, settings) as server:
+            yield server
+
+
+async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda _: None) -> None:
+    """Serve until SIGINT or SIGTERM, then drain; a second signal stops at once."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    task = asyncio.current_task()
+
+    def stop() -> None:
+        if stopping.is_set() and task is not None:
+            task.cancel()
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    async with running_server(settings) as server:
+        on_ready(server)
+        await stopping.wait()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SettingsError(
+            f"device: got {name!r}, but PyTorch finds no CUDA device; accepted: cpu"
+        )
+    return torch.device(name)
+
+
+def _folders(settings: Settings) -> dict[str, Path]:
+    if not settings.models:
+        return bundled_checkpoints()
+    folders = {path.resolve().name: path for path in settings.models}
+    if len(folders) < len(settings.models):
+        raise SettingsError("models: two folders have the same name, which requests go by")
+    return folders

@@ -1,0 +1,214 @@
+"""The strategy with a scripted engine: order, checking, choosing, completing."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason, Floats, Tokens
+from engine.client import EngineOverloadedError, ModelInfo, OnDraft
+from solvers.base import CandidateDraft, Completion, Effort, EffortError, Guidance, Method, Outcome
+from solvers.strategy import solve
+
+ANSWER = 7
+
+
+@dataclass(frozen=True)
+class Riddle:
+    """A problem of one cell, whose answer is a number."""
+
+    contradictory: bool = False
+    exact: Completion[int] = field(default_factory=lambda: Completion(Outcome.UNDECIDED))
+
+
+@dataclass
+class RiddleSolver:
+    default_steps: int = 5
+    default_candidates: int = 2
+    completed_with: list[float] = field(default_factory=list)
+
+    def contradiction(self, problem: Riddle) -> bool:
+        return problem.contradictory
+
+    def layout(self, problem: Riddle) -> CanvasRequest:
+        return CanvasRequest(clamps=np.array([-1], np.int64))
+
+    def decode(self, problem: Riddle, tokens: Tokens) -> int:
+        return int(tokens[0])
+
+    def check(self, problem: Riddle, answer: int) -> bool:
+        return answer == ANSWER
+
+    def complete(
+        self, problem: Riddle, belief: Floats | None, seed: int, limit_s: float
+    ) -> Completion[int]:
+        self.completed_with.append(limit_s)
+        return problem.exact
+
+    def badness(self, result: CanvasResult) -> float:
+        return float(result.entropy.sum())
+
+
+#: (request) -> steps it takes, the token it ends with, its entropy.
+Script = Callable[[CanvasRequest], tuple[int, int, float]]
+
+
+class ScriptedEngine:
+    """Plays back steps and answers; records what was asked and what was cancelled."""
+
+    def __init__(self, script: Script, reason: FinishReason = FinishReason.MAX_STEPS) -> None:
+        self.script, self.reason = script, reason
+        self.asked: list[CanvasRequest] = []
+        self.cancelled: list[int] = []
+
+    def models(self) -> Sequence[ModelInfo]:
+        return [self.model("m")]
+
+    def model(self, name: str) -> ModelInfo:
+        return ModelInfo(name, "riddle", 1, "digest", "cpu", "float32", 8, 9, 4, 4)
+
+    async def denoise(
+        self, model: str, request: CanvasRequest, on_draft: OnDraft | None = None
+    ) -> CanvasResult:
+        self.asked.append(request)
+        steps, token, entropy = self.script(request)
+        tokens, doubt = np.array([token]), np.array([entropy], np.float32)
+        try:
+            for step in range(1, steps + 1):
+                await asyncio.sleep(0)
+                if on_draft is not None:
+                    on_draft(Draft(step, tokens, np.array([True]), doubt))
+        except asyncio.CancelledError:
+            self.cancelled.append(request.candidate)
+            raise
+        return CanvasResult(tokens, doubt, doubt, self.reason, steps, 1.0, 2.0)
+
+
+def run(script: Script, effort: Effort | None = None, riddle: Riddle | None = None, **options):
+    engine, solver = ScriptedEngine(script), RiddleSolver()
+    work = solve(solver, riddle or Riddle(), effort or Effort(seed=3), engine, "m", **options)
+    return asyncio.run(work), engine, solver
+
+
+def test_contradicting_givens_are_unsatisfiable_without_a_step() -> None:
+    solution, engine, _ = run(lambda _: (1, ANSWER, 0.0), riddle=Riddle(contradictory=True))
+    assert solution.outcome is Outcome.UNSATISFIABLE
+    assert (solution.report.method, engine.asked) == (None, [])
+
+
+def test_unguided_diffusion_comes_first_and_suffices() -> None:
+    solution, engine, _ = run(lambda _: (2, ANSWER, 0.0))
+    assert (solution.outcome, solution.answer) == (Outcome.SOLVED, ANSWER)
+    assert solution.report.method is Method.DIFFUSION
+    assert not any(request.guided for request in engine.asked)
+
+
+def test_guidance_follows_when_the_model_alone_fails() -> None:
+    solution, engine, _ = run(lambda r: (2, ANSWER if r.guided else 1, 0.0))
+    assert solution.report.method is Method.GUIDED_DIFFUSION
+    assert [request.guided for request in engine.asked] == [False, False, True, True]
+
+
+def test_an_answer_that_fails_the_check_is_never_called_solved() -> None:
+    solution, _, _ = run(lambda _: (2, 1, 0.5))
+    assert solution.outcome is Outcome.UNDECIDED
+    assert solution.answer == 1
+
+
+def test_the_least_bad_draft_is_returned_when_undecided() -> None:
+    solution, _, _ = run(lambda r: (2, 1 + r.candidate, 0.9 - 0.1 * r.candidate))
+    assert solution.answer == 2
+
+
+def test_fewest_steps_win_then_the_lowest_candidate() -> None:
+    effort = Effort(seed=0, candidates=4)
+    steps = {0: 9, 1: 4, 2: 3, 3: 3}
+    solution, engine, _ = run(lambda r: (steps[r.candidate], ANSWER, 0.0), effort)
+    assert solution.report.steps == 3
+    assert set(engine.cancelled) <= {0, 1, 3}
+    assert 0 in engine.cancelled
+
+
+def test_a_candidate_that_could_still_be_best_is_waited_for() -> None:
+    order = []
+
+    def script(request: CanvasRequest) -> tuple[int, int, float]:
+        order.append(request.candidate)
+        return (2, ANSWER, 0.0) if request.candidate == 1 else (1, 3, 0.0)
+
+    solution, _, _ = run(script, Effort(seed=0, candidates=2))
+    assert solution.report.steps == 2
+
+
+def test_exact_completion_answers_and_proves() -> None:
+    for exact in (Completion(Outcome.SOLVED, ANSWER), Completion[int](Outcome.UNSATISFIABLE)):
+        solution, _, _ = run(lambda _: (2, 1, 0.0), riddle=Riddle(exact=exact))
+        assert (solution.outcome, solution.answer) == (exact.outcome, exact.answer)
+        assert solution.report.method is Method.EXACT
+
+
+def test_exact_completion_is_left_out_when_not_allowed() -> None:
+    effort = Effort(seed=0, exact_fallback=False)
+    solution, _, solver = run(lambda _: (2, 1, 0.0), effort)
+    assert solution.outcome is Outcome.UNDECIDED
+    assert solver.completed_with == []
+
+
+def test_exact_completion_gets_what_is_left_of_the_callers_time() -> None:
+    _, _, solver = run(lambda _: (2, 1, 0.0), limit_s=3.0)
+    assert 2.0 < solver.completed_with[0] <= 3.0
+
+
+def test_a_contradiction_found_by_propagation_is_a_proof() -> None:
+    engine = ScriptedEngine(lambda _: (0, 1, 0.0), FinishReason.CONTRADICTION)
+    effort = Effort(seed=0, guidance=Guidance.PROPAGATE)
+    solution = asyncio.run(solve(RiddleSolver(), Riddle(), effort, engine, "m"))
+    assert solution.outcome is Outcome.UNSATISFIABLE
+    assert solution.report.method is Method.GUIDED_DIFFUSION
+
+
+def test_drafts_of_one_candidate_at_a_time_are_shown_in_order() -> None:
+    shown: list[CandidateDraft] = []
+    run(lambda _: (3, ANSWER, 0.0), on_draft=shown.append)
+    assert [(d.candidate, d.draft.step) for d in shown][:3] == [(0, 1), (0, 2), (0, 3)]
+
+
+def test_an_engine_error_reaches_the_caller() -> None:
+    def overloaded(_: CanvasRequest) -> tuple[int, int, float]:
+        raise EngineOverloadedError("full")
+
+    with pytest.raises(EngineOverloadedError):
+        run(overloaded)
+
+
+def test_a_drawn_seed_is_reported_and_reaches_every_canvas() -> None:
+    solution, engine, _ = run(lambda _: (1, ANSWER, 0.0), Effort())
+    assert {request.seed for request in engine.asked} == {solution.report.seed}
+
+
+def test_cancelling_the_caller_cancels_every_candidate() -> None:
+    engine = ScriptedEngine(lambda _: (10_000, 1, 0.0))
+
+    async def cancel_midway() -> None:
+        task = asyncio.create_task(
+            solve(RiddleSolver(), Riddle(), Effort(seed=0, candidates=3), engine, "m")
+        )
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+
+    asyncio.run(cancel_midway())
+    assert sorted(engine.cancelled) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value"),
+    [("max_steps", 0), ("max_steps", 10**9), ("candidates", 0), ("candidates", 257), ("seed", -1)],
+)
+def test_an_effort_out_of_range_is_refused_by_name(field_name: str, value: int) -> None:
+    with pytest.raises(EffortError, match=f"{field_name}: got {value}, accepted"):
+        Effort(**{field_name: value})
