@@ -17,7 +17,7 @@ from engine.attention import AttentionPlan, plan_attention, prompt_visibility
 from engine.batch_state import BatchState, first_state
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.constraints import Constraint
-from engine.guidance import make_consistent
+from engine.guidance import dive
 from engine.model import DiffusionGemma, PromptCache
 from engine.noise import CounterNoise
 from engine.relations import Relations
@@ -169,12 +169,14 @@ class CanvasBatch:
         settings = StepSettings(temperature, state.entropy_bound)
         noise = CounterNoise(state.keys, state.steps + 1)
         step = denoise_step(logits, state.domain, settings, noise, self._projection(state))
-        constraint, guided = self.layout.constraint, state.guided
-        if constraint is None or state.domain is None or not bool(guided.any()):
+        constraint = self.layout.constraint
+        if constraint is None or state.domain is None or not bool(state.guided.any()):
             return step
-        rows = guided.nonzero().squeeze(-1)
-        consistent = make_consistent(step.keep(rows), state.domain[rows], constraint)
-        return step.replace_rows(rows, consistent)
+        rows = state.guided.nonzero().squeeze(-1)
+        guided = CounterNoise(state.keys[rows], state.steps[rows] + 1)
+        gumbel = guided.gumbel(*step.belief.shape[1:])
+        dived = dive(step.keep(rows), state.domain[rows], gumbel, constraint)
+        return step.replace_rows(rows, dived)
 
     def _projection(self, state: BatchState):  # type: ignore[no-untyped-def]
         constraint = self.layout.constraint

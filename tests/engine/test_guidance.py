@@ -1,48 +1,67 @@
 import torch
 
-from engine.guidance import make_consistent
+from engine.guidance import dive
 from engine.sampler import StepResult
 from tests.engine.factories import CELLS, CONSTRAINT, LATIN, VOCABULARY
 
+SOLUTION = torch.tensor([1, 2, 3, 4, 2, 1, 4, 3, 3, 4, 1, 2, 4, 3, 2, 1])
 
-def step_of(canvas: torch.Tensor, entropy: torch.Tensor, accepted: torch.Tensor) -> StepResult:
-    belief = torch.full((1, CELLS, VOCABULARY), 1 / LATIN)
-    belief[..., 0] = 0
+
+def step_of(belief: torch.Tensor) -> StepResult:
+    tokens = belief.argmax(dim=-1)
     return StepResult(
         belief=belief,
-        canvas=canvas[None],
-        draft=canvas[None],
-        accepted=accepted[None],
-        entropy=entropy[None],
-        candidate_mass=torch.ones(1, CELLS),
+        canvas=tokens,
+        draft=tokens,
+        accepted=torch.zeros_like(tokens, dtype=torch.bool),
+        entropy=torch.zeros(tokens.shape),
+        candidate_mass=torch.ones(tokens.shape),
     )
 
 
-def open_domain() -> torch.Tensor:
-    domain = torch.ones(1, CELLS, VOCABULARY, dtype=torch.bool)
+def belief_in(tokens: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """A belief that gives ``strength`` [B, L] to ``tokens`` [L], the rest to all digits alike."""
+    flat = torch.full((len(strength), CELLS, VOCABULARY), 1 / LATIN)
+    flat[..., 0] = 0
+    sure = torch.nn.functional.one_hot(tokens, VOCABULARY).float()
+    return strength[..., None] * sure + (1 - strength[..., None]) * flat
+
+
+def open_domain(batch: int = 1) -> torch.Tensor:
+    domain = torch.ones(batch, CELLS, VOCABULARY, dtype=torch.bool)
     domain[..., 0] = False
     return domain
 
 
-def test_what_follows_from_the_kept_tokens_is_filled_in() -> None:
-    canvas = torch.tensor([1, 2, 3, 1] + [1] * 12)
-    accepted = torch.arange(CELLS) < 3
-    step = make_consistent(step_of(canvas, torch.zeros(CELLS), accepted), open_domain(), CONSTRAINT)
-    assert step.canvas[0, :4].tolist() == [1, 2, 3, 4]
-    assert step.accepted[0, :4].all()
+NO_NOISE = torch.zeros(1, CELLS, VOCABULARY)
 
 
-def test_a_contradicting_sample_keeps_only_its_most_certain_part() -> None:
-    canvas = torch.tensor([1, 2, 3, 3] + [1] * 12)
-    entropy = torch.cat((torch.tensor([0.0, 0.1, 0.2, 0.3]), torch.full((12,), 5.0)))
-    accepted = torch.arange(CELLS) < 4
-    step = make_consistent(step_of(canvas, entropy, accepted), open_domain(), CONSTRAINT)
-    assert step.canvas[0, :4].tolist() == [1, 2, 3, 4]
+def test_a_right_belief_is_read_off() -> None:
+    step = dive(
+        step_of(belief_in(SOLUTION, torch.full((1, CELLS), 0.9))), open_domain(), NO_NOISE, CONSTRAINT
+    )
+    assert step.draft[0].tolist() == SOLUTION.tolist()
 
 
-def test_beliefs_stay_distributions_inside_the_domain() -> None:
-    canvas = torch.randint(1, VOCABULARY, (CELLS,))
-    accepted = torch.rand(CELLS) < 0.3
-    step = make_consistent(step_of(canvas, torch.rand(CELLS), accepted), open_domain(), CONSTRAINT)
-    assert torch.allclose(step.belief.sum(dim=-1), torch.ones(1, CELLS), atol=1e-5)
-    assert (step.belief[~open_domain()] == 0).all()
+def test_less_certain_positions_follow_from_the_certain_ones() -> None:
+    wrong = SOLUTION.clone()
+    wrong[15] = 2  # the belief is mistaken where it is least sure
+    strength = torch.linspace(0.95, 0.5, CELLS)[None]
+    step = dive(step_of(belief_in(wrong, strength)), open_domain(), NO_NOISE, CONSTRAINT)
+    assert step.draft[0].tolist() == SOLUTION.tolist()
+
+
+def test_noise_alone_still_dives_to_consistent_squares() -> None:
+    batch = 50
+    belief = belief_in(SOLUTION, torch.zeros(batch, CELLS))
+    gumbel = -torch.log(-torch.log(torch.rand(batch, CELLS, VOCABULARY)))
+    step = dive(step_of(belief), open_domain(batch), gumbel, CONSTRAINT)
+    assert (CONSTRAINT.violations(step.draft) == 0).sum() > batch // 2
+
+
+def test_the_draft_never_leaves_the_domain() -> None:
+    domain = open_domain() & (torch.rand(1, CELLS, VOCABULARY) < 0.6)
+    domain |= torch.nn.functional.one_hot(SOLUTION, VOCABULARY).bool()
+    belief = domain / domain.sum(dim=-1, keepdim=True)
+    step = dive(step_of(belief), domain, NO_NOISE, CONSTRAINT)
+    assert domain.gather(-1, step.draft[..., None]).all()
