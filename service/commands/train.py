@@ -110,7 +110,7 @@ def _train(out: Path, run: trainer.Trainer) -> None:
     )
     with Progress(*columns, console=err) as progress:
         budget = run.settings.budget_s
-        task = progress.add_task("", total=budget, completed=run.elapsed_s, state="starting")
+        task = progress.add_task("", total=budget, state="starting")
         for record in run.run(out / "state.pt"):
             _append(out / "log.jsonl", asdict(record))
             state = f"update {record.update}, loss {record.loss:.3f}, solved {record.solved:.1%}"

@@ -155,4 +155,5 @@ def _block_permutations(
     """Permutations of blocks * size lines that keep blocks together, int64 [count, lines]."""
     outer = rng.permuted(np.tile(np.arange(blocks), (count, 1)), axis=1)
     inner = rng.permuted(np.tile(np.arange(size), (count, blocks, 1)), axis=2)
-    return (outer[:, :, None] * size + inner).reshape(count, -1)
+    lines: npt.NDArray[np.int64] = (outer[:, :, None] * size + inner).reshape(count, -1)
+    return lines

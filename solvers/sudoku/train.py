@@ -132,7 +132,7 @@ def prepare(options: SudokuTraining, folder: Path) -> Trainer:
     folder.mkdir(parents=True, exist_ok=True)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-        numba.set_num_threads(min(options.threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(options.threads, numba.get_num_threads()))
     lanes = sudoku_lanes(options.extra, canvases=options.canvases, compiled=options.compiled)
     settings = TrainSettings(
         budget_s=options.budget_s,
