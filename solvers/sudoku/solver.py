@@ -1,0 +1,62 @@
+"""The Sudoku solver: the parts that ``solvers.strategy`` puts together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+
+from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
+from solvers.base import Completion
+from solvers.sudoku import codec, exact
+from solvers.sudoku.checker import is_solution
+from solvers.sudoku.problem import Grid, SudokuProblem
+
+
+@dataclass(frozen=True, kw_only=True)
+class SudokuSolver:
+    """See ``solvers.base.Solver``.
+
+    Attributes:
+        default_steps: denoising steps of a candidate when the effort names none.
+        default_candidates: of each kind of guidance when the effort names none.
+        sampling: temperature, acceptance and stopping.
+    """
+
+    default_steps: int = 64
+    default_candidates: int = 1
+    sampling: SamplingParams = codec.SAMPLING
+
+    def contradiction(self, problem: SudokuProblem) -> bool:
+        """Whether a clue stands twice in a unit; ``problem.conflicts()`` names the cells."""
+        return bool(problem.conflicts())
+
+    def layout(self, problem: SudokuProblem) -> CanvasRequest:
+        """See ``solvers.sudoku.codec.encode``."""
+        return codec.encode(problem, self.sampling)
+
+    def decode(self, problem: SudokuProblem, tokens: Tokens) -> Grid:  # noqa: ARG002
+        """Tokens [cells] as a grid, right or wrong."""
+        return codec.decode(tokens)
+
+    def check(self, problem: SudokuProblem, answer: Grid) -> bool:
+        """See ``solvers.sudoku.checker.is_solution``."""
+        return is_solution(problem, answer)
+
+    def complete(
+        self, problem: SudokuProblem, belief: Floats | None, seed: int, limit_s: float
+    ) -> Completion[Grid]:
+        """See ``solvers.sudoku.exact.complete``."""
+        return exact.complete(problem, belief, seed, limit_s)
+
+    def badness(self, result: CanvasResult) -> float:
+        """Digits that stand twice in a row or column; among equals, the mean entropy decides."""
+        size = isqrt(len(result.tokens))
+        grid = result.tokens.reshape(size, size)
+        surplus = sum(
+            size - len(Counter(line)) for lines in (grid, grid.T) for line in lines.tolist()
+        )
+        certain = float(np.tanh(result.entropy.mean()))  # below 1, so that it only breaks ties
+        return surplus + certain
