@@ -1,0 +1,257 @@
+"""What every call has in common: a request id, a log line, a deadline, errors with details.
+
+``CallInterceptor`` wraps the handlers of this package's services, whichever of the four kinds
+they are, in a chain of async context managers. Health checks and reflection pass untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc_status import rpc_status
+
+from service.errors import WireError, wire_error
+from service.logging import bind_request_id
+from service.traffic import Traffic
+
+log = structlog.get_logger("inkfill.access")
+
+REQUEST_ID_KEY = "x-request-id"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_OUR_METHODS = "/inkfill.v1."
+
+
+@dataclass
+class Call:
+    """One call on its way through the chain.
+
+    Attributes:
+        method: ``/inkfill.v1.Sudoku/Solve``.
+        context: gRPC's view of it.
+        request_id: the caller's, or one made here.
+        code: how it ended.
+        sent: responses sent so far.
+        outcome: of the problem, if the last response had one.
+    """
+
+    method: str
+    context: grpc.aio.ServicerContext[Any, Any]
+    request_id: str = ""
+    code: grpc.StatusCode = grpc.StatusCode.OK
+    sent: int = 0
+    outcome: str = ""
+    started: float = field(default_factory=time.perf_counter)
+
+    def note(self, response: Message) -> None:
+        """Take down what the log says of a response."""
+        self.sent += 1
+        fields = response.DESCRIPTOR.fields_by_name
+        if "outcome" in fields:
+            outcomes = fields["outcome"].enum_type.values_by_number
+            self.outcome = outcomes[response.outcome].name  # type: ignore[attr-defined]
+        elif "response" in fields and response.HasField("response"):
+            self.note(response.response)  # type: ignore[attr-defined]
+            self.sent -= 1
+
+
+#: Something that is true of a call while it is served.
+Around = Callable[[Call], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def identified(call: Call) -> AsyncIterator[None]:
+    """Give the call its request id, in the log and in the metadata on both ends."""
+    call.request_id = _sane_id(call.context.invocation_metadata() or ()) or uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    bind_request_id(call.request_id)
+    metadata = ((REQUEST_ID_KEY, call.request_id),)
+    call.context.set_trailing_metadata(metadata)
+    await call.context.send_initial_metadata(metadata)
+    yield
+
+
+@asynccontextmanager
+async def logged(call: Call) -> AsyncIterator[None]:
+    """Write one line when the call has ended, however it ends."""
+    try:
+        yield
+    finally:
+        facts: dict[str, object] = {
+            "method": call.method,
+            "code": call.code.name,
+            "ms": round((time.perf_counter() - call.started) * 1e3, 3),
+            "peer": call.context.peer(),
+            "sent": call.sent,
+        }
+        if call.outcome:
+            facts["outcome"] = call.outcome
+        log.info("call", **facts)
+
+
+def reported(traffic: Traffic) -> Around:
+    """End the call with the status of whatever is raised inside."""
+
+    @asynccontextmanager
+    async def around(call: Call) -> AsyncIterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if not traffic.ended:  # the caller went away or ran out of time, and hears nothing
+                call.code = _cancellation_code(call)
+                raise
+            await _abort(call, traffic.refusal(), error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status
+            await _abort(call, wire_error(error), error)
+
+    return around
+
+
+def admitted(traffic: Traffic) -> Around:
+    """Count the call as in flight; refuse it while the server drains."""
+
+    @asynccontextmanager
+    async def around(_: Call) -> AsyncIterator[None]:
+        with traffic.admitted():
+            yield
+
+    return around
+
+
+@asynccontextmanager
+async def within_deadline(call: Call) -> AsyncIterator[None]:
+    """Stop the work when the caller's deadline passes."""
+    async with asyncio.timeout(call.context.time_remaining()):
+        yield
+
+
+def default_chain(traffic: Traffic) -> Sequence[Around]:
+    """The chain of every server, outermost first."""
+    return (identified, logged, reported(traffic), admitted(traffic), within_deadline)
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Serves each call of our services inside a chain of context managers."""
+
+    def __init__(self, chain: Sequence[Around]) -> None:
+        self._chain = tuple(chain)
+
+    async def intercept_service(  # type: ignore[override]  # messages of any type
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handler that ``continuation`` finds."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(_OUR_METHODS):
+            return handler
+        return self._wrapped(handler, handler_call_details.method)
+
+    def _wrapped(
+        self, handler: grpc.RpcMethodHandler[Any, Any], method: str
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        behavior, make = _kind(handler)
+        parse = handler.request_deserializer
+
+        async def one(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            async with self._around(call := Call(method, context)):
+                response = await behavior(_parsed(parse, request), context)
+                call.note(response)
+            return response
+
+        async def many(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            # Writing, not yielding: when the call is cancelled, the servicer's generator is closed
+            # here and now instead of whenever it is collected.
+            async with self._around(call := Call(method, context)):
+                async with aclosing(behavior(_parsed(parse, request), context)) as responses:
+                    async for response in responses:
+                        await context.write(response)
+                        call.note(response)
+
+        # Raw bytes come in, so that bytes which are no message are refused inside the chain.
+        return make(
+            many if handler.response_streaming else one,
+            request_deserializer=None,
+            response_serializer=handler.response_serializer,
+        )
+
+    @asynccontextmanager
+    async def _around(self, call: Call) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for around in self._chain:
+                await stack.enter_async_context(around(call))
+            yield
+
+
+def _kind(
+    handler: grpc.RpcMethodHandler[Any, Any],
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """A handler's function, and what makes a handler of its kind."""
+    kinds = {
+        (False, False): (handler.unary_unary, grpc.unary_unary_rpc_method_handler),
+        (False, True): (handler.unary_stream, grpc.unary_stream_rpc_method_handler),
+        (True, False): (handler.stream_unary, grpc.stream_unary_rpc_method_handler),
+        (True, True): (handler.stream_stream, grpc.stream_stream_rpc_method_handler),
+    }
+    behavior, make = kinds[bool(handler.request_streaming), bool(handler.response_streaming)]
+    assert behavior is not None
+    return behavior, make
+
+
+def _parsed(parse: Callable[[bytes], Any] | None, raw: bytes | AsyncIterable[bytes]) -> Any:
+    """The request message, or the stream of them, out of raw bytes."""
+    assert parse is not None
+    if isinstance(raw, bytes):
+        return _message(parse, raw)
+    return _messages(parse, raw)
+
+
+async def _messages(parse: Callable[[bytes], Any], raw: AsyncIterable[bytes]) -> AsyncIterator[Any]:
+    async for item in raw:
+        yield _message(parse, item)
+
+
+def _message(parse: Callable[[bytes], Any], raw: bytes) -> Any:
+    try:
+        return parse(raw)
+    except DecodeError:
+        raise WireError(
+            grpc.StatusCode.INVALID_ARGUMENT, "the request's bytes are not a message of its type"
+        ) from None
+
+
+async def _abort(call: Call, error: WireError, cause: BaseException) -> None:
+    """End the call with ``error``; a fault of ours goes to the log in full."""
+    call.code = error.code
+    if error.code is grpc.StatusCode.INTERNAL:
+        log.error("call_failed", method=call.method, exc_info=cause)
+    status = rpc_status.to_status(error.to_status())
+    await call.context.abort(
+        status.code,
+        status.details,
+        (*status.trailing_metadata, (REQUEST_ID_KEY, call.request_id)),
+    )
+
+
+def _cancellation_code(call: Call) -> grpc.StatusCode:
+    remaining = call.context.time_remaining()
+    expired = remaining is not None and remaining <= 0
+    return grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
+
+
+def _sane_id(metadata: Any) -> str | None:
+    for key, value in metadata:
+        if key == REQUEST_ID_KEY and isinstance(value, str) and _SANE_ID.fullmatch(value):
+            return value
+    return None

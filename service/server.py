@@ -1,0 +1,153 @@
+"""The server: an engine behind gRPC, with health checks and reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from inkfill.v1 import (
+    canvas_pb2,
+    canvas_pb2_grpc,
+    models_pb2,
+    models_pb2_grpc,
+    sudoku_pb2,
+    sudoku_pb2_grpc,
+)
+
+from engine.client import EngineClient
+from service.interceptors import CallInterceptor, default_chain
+from service.servicers.canvas import CanvasServicer
+from service.servicers.models import ModelsServicer
+from service.servicers.sudoku import SudokuServicer
+from service.settings import Settings
+from service.traffic import Traffic
+
+log = structlog.get_logger(__name__)
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class BindError(OSError):
+    """The address cannot be listened on; the message says how to choose another."""
+
+
+class Server:
+    """Serves an engine. Made and used inside one event loop; an async context manager.
+
+    The engine is the caller's: it is neither started nor stopped here.
+
+    Attributes:
+        port: the one that is listened on; known once started.
+    """
+
+    def __init__(self, engine: EngineClient, settings: Settings) -> None:
+        self.port = 0
+        self._settings = settings
+        self._traffic = Traffic()
+        self._health = health.aio.HealthServicer()
+        self._grpc = grpc.aio.server(
+            interceptors=[CallInterceptor(default_chain(self._traffic))],
+            options=_options(settings),
+        )
+        self._services = _register(self._grpc, engine, settings)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        reflection.enable_server_reflection(
+            (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
+        )
+
+    @property
+    def address(self) -> str:
+        """What a client dials."""
+        return _address(self._settings.host, self.port)
+
+    @property
+    def services(self) -> Sequence[str]:
+        """Full names of the services on offer, without health and reflection."""
+        return self._services
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            BindError: the address is taken or is not this machine's.
+        """
+        wanted = _address(self._settings.host, self._settings.port)
+        try:
+            self.port = self._grpc.add_insecure_port(wanted)
+        except RuntimeError as error:
+            raise BindError(
+                f"cannot listen on {wanted}: the port is taken or the host is not this machine's; "
+                "choose others with --host and --port (INKFILL_HOST, INKFILL_PORT); "
+                "port 0 takes a free one"
+            ) from error
+        await self._grpc.start()
+        for service in self._services:
+            await self._health.set(service, _SERVING)
+        log.info("listening", address=self.address, services=list(self._services))
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Stop gracefully: health says NOT_SERVING, calls in flight get ``grace_s`` to finish.
+
+        New calls are refused meanwhile, and late ones are ended, both with UNAVAILABLE.
+
+        Args:
+            grace_s: seconds; None takes the settings' ``shutdown_grace_s``.
+        """
+        grace = self._settings.shutdown_grace_s if grace_s is None else grace_s
+        log.info("stopping", grace_s=grace)
+        await self._health.enter_graceful_shutdown()
+        await self._traffic.drain(grace)
+        await self._grpc.stop(None)
+        log.info("stopped")
+
+    async def wait(self) -> None:
+        """Wait until the server has stopped."""
+        await self._grpc.wait_for_termination()
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+
+def _register(server: grpc.aio.Server, engine: EngineClient, settings: Settings) -> tuple[str, ...]:
+    """Add the servicers that the engine's models allow; the names of their services."""
+    canvas_pb2_grpc.add_CanvasServicer_to_server(CanvasServicer(engine), server)
+    models = ModelsServicer(engine, settings.max_message_bytes)
+    models_pb2_grpc.add_ModelsServicer_to_server(models, server)
+    names = [_name(canvas_pb2, "Canvas"), _name(models_pb2, "Models")]
+    model = next((info.name for info in engine.models() if info.task == "sudoku"), None)
+    if model is not None:
+        sudoku = SudokuServicer(engine, model, settings.max_many_in_flight)
+        sudoku_pb2_grpc.add_SudokuServicer_to_server(sudoku, server)
+        names.append(_name(sudoku_pb2, "Sudoku"))
+    return tuple(names)
+
+
+def _name(module: object, service: str) -> str:
+    """The full name of a service, from its file's descriptor."""
+    return str(module.DESCRIPTOR.services_by_name[service].full_name)  # type: ignore[attr-defined]
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Two servers must not share a port silently: the second one is to say that it is taken.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

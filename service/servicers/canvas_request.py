@@ -1,0 +1,141 @@
+"""A Denoise message as the engine's request, every number checked under its path in the message.
+
+Sizes are compared before anything is built of them, so that an absurd request costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from inkfill.v1 import canvas_pb2
+
+from engine.canvas import FREE, CanvasRequest, Mask, SamplingParams, Tokens
+from engine.client import ModelInfo
+from service.errors import invalid_argument
+
+
+def canvas_request(request: canvas_pb2.DenoiseRequest, info: ModelInfo) -> CanvasRequest:
+    """Build the canvas that a request asks of a model.
+
+    Raises:
+        WireError: INVALID_ARGUMENT, a length, position or token is out of range or said twice.
+        CanvasError: a knob is out of range.
+    """
+    length = _length(request, info)
+    clamps = _clamps(request, length, info.vocabulary)
+    domain = _domain(request, length, info.vocabulary)
+    if domain is not None:
+        _check_clamps_within(request, domain)
+    return CanvasRequest(
+        clamps=clamps,
+        domain=domain,
+        sampling=_sampling(request.sampling),
+        seed=_seed(request.sampling),
+        prompt=tuple(request.prompt_tokens),
+    )
+
+
+def request_path(field: str) -> str:
+    """Where the message keeps what the engine calls ``field``."""
+    renamed = {"relations": "model", "seed": "sampling.seed"}
+    return renamed.get(field) or re.sub(r"^prompt\b", "prompt_tokens", field)
+
+
+def _length(request: canvas_pb2.DenoiseRequest, info: ModelInfo) -> int:
+    if not request.HasField("length"):
+        return info.canvas_length
+    if not 1 <= request.length <= info.canvas_length:
+        raise invalid_argument(
+            "length", f"got {request.length}, accepted: 1 to {info.canvas_length}"
+        )
+    return request.length
+
+
+def _clamps(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Tokens:
+    _check_count("clamps", len(request.clamps), length)
+    clamps = np.full(length, FREE, np.int64)
+    named: dict[int, str] = {}
+    for index, clamp in enumerate(request.clamps):
+        path = f"clamps[{index}]"
+        _check_position(f"{path}.position", clamp.position, length, named)
+        if clamp.token >= vocabulary:
+            raise invalid_argument(f"{path}.token", _accepted(clamp.token, vocabulary))
+        clamps[clamp.position] = clamp.token
+    return clamps
+
+
+def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Mask | None:
+    """Bool [L, V], or None where the request names no domain."""
+    if not request.domains:
+        return None
+    _check_count("domains", len(request.domains), length)
+    domain = np.ones((length, vocabulary), np.bool_)
+    named: dict[int, str] = {}
+    for index, item in enumerate(request.domains):
+        path = f"domains[{index}]"
+        allowed = _allowed(item, path, vocabulary)
+        if not item.positions:
+            raise invalid_argument(f"{path}.positions", "is empty, accepted: at least one")
+        for at, position in enumerate(item.positions):
+            _check_position(f"{path}.positions[{at}]", position, length, named)
+            domain[position] = allowed
+    return domain
+
+
+def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Mask:
+    """Bool [V]: the tokens of one domain."""
+    if not item.tokens:
+        raise invalid_argument(f"{path}.tokens", "is empty, accepted: at least one")
+    tokens = np.array(item.tokens, np.int64)
+    outside = tokens >= vocabulary
+    if outside.any():
+        at = int(outside.argmax())
+        raise invalid_argument(f"{path}.tokens[{at}]", _accepted(int(tokens[at]), vocabulary))
+    allowed = np.zeros(vocabulary, np.bool_)
+    allowed[tokens] = True
+    return allowed
+
+
+def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Mask) -> None:
+    for index, clamp in enumerate(request.clamps):
+        if not domain[clamp.position, clamp.token]:
+            raise invalid_argument(
+                f"clamps[{index}].token",
+                f"got {clamp.token}, accepted: a token of the domain of position {clamp.position}",
+            )
+
+
+def _sampling(message: canvas_pb2.Sampling) -> SamplingParams:
+    """The knobs; what is absent keeps the engine's default."""
+    names = ("max_steps", "t_min", "t_max", "entropy_bound", "stability", "confidence")
+    given = {name: getattr(message, name) for name in names if message.HasField(name)}
+    return SamplingParams(**given)
+
+
+def _seed(message: canvas_pb2.Sampling) -> int:
+    if message.seed >= 2**63:
+        raise invalid_argument("sampling.seed", f"got {message.seed}, accepted: 0 to 2^63 - 1")
+    return message.seed
+
+
+def _check_count(field: str, count: int, length: int) -> None:
+    if count > length:
+        raise invalid_argument(
+            field, f"got {count}, accepted: at most {length}, one for each position"
+        )
+
+
+def _check_position(path: str, position: int, length: int, named: dict[int, str]) -> None:
+    """Refuse a position outside the canvas, or one that another path has named before."""
+    if position >= length:
+        raise invalid_argument(path, _accepted(position, length))
+    if position in named:
+        raise invalid_argument(
+            path, f"got {position} again, accepted: each once; first named by {named[position]}"
+        )
+    named[position] = path
+
+
+def _accepted(got: int, count: int) -> str:
+    return f"got {got}, accepted: 0 to {count - 1}"

@@ -1,0 +1,20 @@
+"""How long a call may still think."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+#: Kept of the caller's time for checking, encoding and the way back.
+_RESERVE_S = 0.05
+#: However patient the caller is: an exact search cannot be called off once it runs.
+_LONGEST_S = 60.0
+
+
+def limit_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
+    """Seconds that may be spent on an answer; None where the caller set no deadline."""
+    remaining = context.time_remaining()
+    if remaining is None:
+        return None
+    return min(_LONGEST_S, max(0.01, remaining - _RESERVE_S))

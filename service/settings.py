@@ -1,0 +1,159 @@
+"""What an operator may choose, and where it comes from.
+
+Flags win over the environment (``INKFILL_PORT``), the environment over a file (TOML or JSON, named
+by ``--config`` or ``INKFILL_CONFIG``), the file over the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from service.logging import LogFormat, LogLevel
+
+ENV_PREFIX = "INKFILL_"
+CONFIG_VARIABLE = "INKFILL_CONFIG"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names each flag, variable or key at fault."""
+
+
+class Settings(BaseSettings):
+    """How to serve. Build it with ``load_settings``.
+
+    Attributes:
+        host: address to listen on.
+        port: 0 to 65535; 0 takes a free one.
+        models: checkpoint folders; none serves the bundled checkpoint. In the environment,
+            separated by commas.
+        device: ``auto`` takes a GPU if there is one; ``cpu``, ``cuda``, ``cuda:1``.
+        max_batch: canvases denoised together, 1 to 4096.
+        max_queue: canvases that may wait, 1 to 1,000,000.
+        max_message_bytes: largest request and largest response, 1 KiB to 1 GiB.
+        max_many_in_flight: puzzles of one SolveMany call that are worked on together, 1 to 4096.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        log_format: ``json`` or ``console``.
+        shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
+        threads: CPU threads that the engine computes with; absent: PyTorch's choice.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=50051, ge=0, le=65535)
+    models: Annotated[tuple[Path, ...], NoDecode] = ()
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    max_batch: int = Field(default=64, ge=1, le=4096)
+    max_queue: int = Field(default=1024, ge=1, le=1_000_000)
+    max_message_bytes: int = Field(default=4 * 2**20, ge=2**10, le=2**30)
+    max_many_in_flight: int = Field(default=64, ge=1, le=4096)
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "json"
+    shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600)
+    threads: int | None = Field(default=None, ge=1, le=1024)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+def load_settings(config: Path | str | None = None, **flags: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: a .toml or .json file; None asks ``INKFILL_CONFIG``, and no file is fine too.
+        flags: settings by name; None means that the flag was not given.
+
+    Raises:
+        SettingsError: naming each setting at fault, where it came from, what was given and what
+            is accepted.
+    """
+    path = _config_path(config)
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return _settings_class(path)(**given)
+    except ValidationError as error:
+        reasons = (_reason(dict(fault), given, path) for fault in error.errors())
+        raise SettingsError("; ".join(reasons)) from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+
+
+def _config_path(config: Path | str | None) -> Path | None:
+    named = config or os.environ.get(CONFIG_VARIABLE)
+    if not named:
+        return None
+    path = Path(named)
+    source = "--config" if config else CONFIG_VARIABLE
+    if path.suffix not in {".toml", ".json"}:
+        raise SettingsError(f"{source}: got {path}, accepted: a .toml or .json file")
+    if not path.is_file():
+        raise SettingsError(f"{source}: {path} is not a file")
+    return path
+
+
+def _settings_class(path: Path | None) -> type[Settings]:
+    """``Settings`` that also reads the file at ``path``."""
+    if path is None:
+        return Settings
+
+    class FileSettings(Settings):
+        """Flags, then the environment, then the file."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, _file_source(settings_cls, path)
+
+    return FileSettings
+
+
+def _file_source(settings_cls: type[BaseSettings], path: Path) -> PydanticBaseSettingsSource:
+    if path.suffix == ".toml":
+        return TomlConfigSettingsSource(settings_cls, path)
+    return JsonConfigSettingsSource(settings_cls, path)
+
+
+def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> str:
+    """One fault as a line: where it came from, what was given, what is accepted."""
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(Settings.model_fields)
+        return f"{_source(name, given, path)}: no such setting; accepted: {known}"
+    message = str(fault["msg"]).removeprefix("Input should be ")
+    return f"{_source(name, given, path)}: got {fault['input']!r}, accepted: {message}"
+
+
+def _source(name: str, given: dict[str, Any], path: Path | None) -> str:
+    if name in given:
+        return f"--{name.replace('_', '-')}"
+    variable = ENV_PREFIX + name.upper()
+    if any(variable == key.upper() for key in os.environ):
+        return variable
+    return f"{name} in {path}"
