@@ -165,12 +165,11 @@ class Solver(Protocol[P_contra, A]):
     """A kind of problem. Implementations hold no state but their defaults."""
 
     @property
-    def default_steps(self) -> int:
-        """Denoising steps of a candidate when the effort names none."""
-
-    @property
     def default_candidates(self) -> int:
         """Candidates of each kind of guidance when the effort names none."""
+
+    def default_steps(self, method: Method) -> int:
+        """Denoising steps of a candidate when the effort names none."""
 
     def contradiction(self, problem: P_contra) -> bool:
         """Whether the givens alone contradict each other."""

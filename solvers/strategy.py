@@ -87,9 +87,8 @@ class _Attempt(Generic[P, A]):
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
             return self._solution(Outcome.UNSATISFIABLE, None, None, 0)
-        request = self._request()
         for method in _methods(self.effort.guidance):
-            answered = await self._denoise(replace(request, guided=_guided(method)), method)
+            answered = await self._denoise(self._request(method), method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
@@ -107,14 +106,15 @@ class _Attempt(Generic[P, A]):
         draft = self.solver.decode(self.problem, best.tokens)
         return self._solution(Outcome.UNDECIDED, draft, None, sum(r.steps for r in self.results))
 
-    def _request(self) -> CanvasRequest:
-        """The canvas of the problem as the effort wants it."""
+    def _request(self, method: Method) -> CanvasRequest:
+        """The canvas of the problem as the method and the effort want it."""
         layout = self.solver.layout(self.problem)
-        steps = self.effort.max_steps or self.solver.default_steps
+        steps = self.effort.max_steps or self.solver.default_steps(method)
         return replace(
             layout,
             sampling=replace(layout.sampling, max_steps=steps),
             seed=self.seed,
+            guided=method is Method.GUIDED_DIFFUSION,
             wants_belief=self.effort.exact_fallback,
         )
 
@@ -223,7 +223,3 @@ def _methods(guidance: Guidance) -> tuple[Method, ...]:
         Guidance.PROPAGATE: (Method.GUIDED_DIFFUSION,),
         Guidance.AUTO: (Method.DIFFUSION, Method.GUIDED_DIFFUSION),
     }[guidance]
-
-
-def _guided(method: Method) -> bool:
-    return method is Method.GUIDED_DIFFUSION

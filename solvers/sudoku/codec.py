@@ -17,7 +17,7 @@ VOCABULARY = MAX_SIZE + 1
 #: Temperature and bound are those of training's rollout, which knew no schedule either. A wrong
 #: canvas that no longer moves leaves, so that another candidate can be tried.
 SAMPLING = SamplingParams(
-    max_steps=64, t_min=0.6, t_max=0.6, entropy_bound=0.1, stability=4, confidence=0.005
+    max_steps=64, t_min=0.55, t_max=0.55, entropy_bound=0.1, stability=4, confidence=0.005
 )
 
 

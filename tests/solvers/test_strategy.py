@@ -25,9 +25,11 @@ class Riddle:
 
 @dataclass
 class RiddleSolver:
-    default_steps: int = 5
     default_candidates: int = 2
     completed_with: list[float] = field(default_factory=list)
+
+    def default_steps(self, method: Method) -> int:
+        return 9 if method is Method.GUIDED_DIFFUSION else 5
 
     def contradiction(self, problem: Riddle) -> bool:
         return problem.contradictory
@@ -115,6 +117,13 @@ def test_an_answer_that_fails_the_check_is_never_called_solved() -> None:
     solution, _, _ = run(lambda _: (2, 1, 0.5))
     assert solution.outcome is Outcome.UNDECIDED
     assert solution.answer == 1
+
+
+def test_each_method_has_its_own_default_steps_and_the_effort_overrides_them() -> None:
+    _, engine, _ = run(lambda _: (1, 1, 0.0))
+    assert [request.sampling.max_steps for request in engine.asked] == [5, 5, 9, 9]
+    _, engine, _ = run(lambda _: (1, 1, 0.0), Effort(seed=0, max_steps=3))
+    assert {request.sampling.max_steps for request in engine.asked} == {3}
 
 
 def test_the_least_bad_draft_is_returned_when_undecided() -> None:
