@@ -13,8 +13,7 @@ from rich.console import Console
 
 from engine.checkpoint import CheckpointError
 from engine.config import ConfigError
-from service.client import InkfillError
-from service.client import from_rpc_error as inkfill_error
+from service.client_errors import InkfillError, from_rpc_error
 from service.server import BindError
 from service.settings import SettingsError
 
@@ -43,7 +42,7 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     except (SettingsError, CheckpointError, ConfigError, BindError) as error:
         fail(str(error))
     except grpc.aio.AioRpcError as error:
-        _fail_call(inkfill_error(error))
+        _fail_call(from_rpc_error(error))
     except InkfillError as error:
         _fail_call(error)
     except KeyboardInterrupt:

@@ -14,12 +14,12 @@ from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 from rich.live import Live
 from rich.progress import Progress
-from solvers.sudoku.text import format_line, parse_puzzle, read_lines
 
 from service.commands.connection import connect
 from service.commands.console import Exit, err, fail, out, run
 from service.display import grid_text, side_by_side
 from solvers.sudoku.problem import ProblemError, SudokuProblem
+from solvers.sudoku.text import format_line, parse_puzzle, read_lines
 
 _EXIT_OF = {common_pb2.SOLVED: Exit.SOLVED}
 
@@ -44,8 +44,8 @@ def sudoku(
     puzzles: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Puzzles row by row, '.' or '0' for a blank (81 characters for 9 x 9; digits above "
-            "9 are letters, A = 10).",
+            help="Puzzles row by row, '.' or '0' for a blank (81 characters for 9 x 9; digits "
+            "above 9 are letters, A = 10).",
             show_default=False,
         ),
     ] = None,
@@ -99,7 +99,7 @@ def sudoku(
     options = sudoku_pb2.SolveRequest(
         prove_unique=prove_unique,
         effort=common_pb2.Effort(
-            guidance=common_pb2.Guidance.Value(guidance.upper()),
+            guidance=guidance.upper(),
             max_steps=max_steps,
             candidates=candidates,
             seed=seed,

@@ -34,8 +34,8 @@ def sudoku(
     extra: Annotated[
         list[str] | None,
         typer.Option(
-            help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins the "
-            "mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all [default share: "
+            help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins "
+            "the mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all [default share: "
             "0.2]. May be repeated.",
         ),
     ] = None,
