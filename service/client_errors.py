@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 
@@ -82,6 +82,15 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> InkfillError:
     failure = kind(error.code(), error.details() or "", str(request_id) if request_id else None)
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():
+        _add_detail(failure, detail)
+    return failure
+
+
+def from_status(status: status_pb2.Status) -> InkfillError:
+    """The exception of an item that failed within a call."""
+    code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
+    failure = _KINDS.get(code, InkfillError)(code, status.message)
+    for detail in status.details:
         _add_detail(failure, detail)
     return failure
 
