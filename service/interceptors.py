@@ -19,6 +19,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
+from inkfill.v1.common_pb2 import Outcome
 
 from service.errors import WireError, wire_error
 from service.logging import bind_request_id
@@ -55,13 +56,9 @@ class Call:
     def note(self, response: Message) -> None:
         """Take down what the log says of a response."""
         self.sent += 1
-        fields = response.DESCRIPTOR.fields_by_name
-        if "outcome" in fields:
-            outcomes = fields["outcome"].enum_type.values_by_number
-            self.outcome = outcomes[response.outcome].name  # type: ignore[attr-defined]
-        elif "response" in fields and response.HasField("response"):
-            self.note(response.response)  # type: ignore[attr-defined]
-            self.sent -= 1
+        answer = getattr(response, "response", response)
+        if outcome := getattr(answer, "outcome", 0):
+            self.outcome = Outcome.Name(outcome)
 
 
 #: Something that is true of a call while it is served.
@@ -145,7 +142,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, chain: Sequence[Around]) -> None:
         self._chain = tuple(chain)
 
-    async def intercept_service(  # type: ignore[override]  # messages of any type
+    async def intercept_service(
         self,
         continuation: Callable[
             [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
@@ -173,18 +170,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def many(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             # Writing, not yielding: when the call is cancelled, the servicer's generator is closed
             # here and now instead of whenever it is collected.
-            async with self._around(call := Call(method, context)):
-                async with aclosing(behavior(_parsed(parse, request), context)) as responses:
-                    async for response in responses:
-                        await context.write(response)
-                        call.note(response)
+            async with (
+                self._around(call := Call(method, context)),
+                aclosing(behavior(_parsed(parse, request), context)) as responses,
+            ):
+                async for response in responses:
+                    await context.write(response)
+                    call.note(response)
 
         # Raw bytes come in, so that bytes which are no message are refused inside the chain.
-        return make(
+        wrapped: grpc.RpcMethodHandler[Any, Any] = make(
             many if handler.response_streaming else one,
             request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
+        return wrapped
 
     @asynccontextmanager
     async def _around(self, call: Call) -> AsyncIterator[None]:

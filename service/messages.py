@@ -30,7 +30,7 @@ def effort_to(effort: Effort) -> common_pb2.Effort:
         max_steps=effort.max_steps,
         candidates=effort.candidates,
         seed=effort.seed,
-        guidance=common_pb2.Guidance.Value(effort.guidance.name),
+        guidance=effort.guidance.name,
         exact_fallback=effort.exact_fallback,
     )
 
@@ -63,11 +63,9 @@ def report_from(message: common_pb2.Report) -> Report:
     )
 
 
-def method_to(method: Method | None) -> common_pb2.Method:
-    """The wire's method; unspecified for None."""
-    if method is None:
-        return common_pb2.METHOD_UNSPECIFIED
-    return common_pb2.Method.Value(method.name)
+def method_to(method: Method | None) -> str | None:
+    """The name of the wire's method; absent for None."""
+    return None if method is None else method.name
 
 
 def method_from(value: common_pb2.Method) -> Method | None:
@@ -75,11 +73,6 @@ def method_from(value: common_pb2.Method) -> Method | None:
     if value == common_pb2.METHOD_UNSPECIFIED:
         return None
     return Method[common_pb2.Method.Name(value)]
-
-
-def outcome_to(outcome: Outcome) -> common_pb2.Outcome:
-    """The wire's outcome."""
-    return common_pb2.Outcome.Value(outcome.name)
 
 
 def outcome_from(value: common_pb2.Outcome) -> Outcome:

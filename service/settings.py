@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
-        threads: CPU threads that the engine computes with; absent: PyTorch's choice.
+        threads: CPU threads that the engine computes with; absent: one.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
@@ -116,6 +116,7 @@ def _settings_class(path: Path | None) -> type[Settings]:
     """``Settings`` that also reads the file at ``path``."""
     if path is None:
         return Settings
+    file = path
 
     class FileSettings(Settings):
         """Flags, then the environment, then the file."""
@@ -129,7 +130,7 @@ def _settings_class(path: Path | None) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, _file_source(settings_cls, path)
+            return init_settings, env_settings, _file_source(settings_cls, file)
 
     return FileSettings
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -45,7 +46,7 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
         context: Context,  # noqa: ARG002
     ) -> AsyncIterator[canvas_pb2.DenoiseEvent]:
         """See canvas.proto."""
-        async with aclosing(drafts_of(lambda on_draft: self._answer(request, on_draft))) as events:
+        async with aclosing(drafts_of(partial(self._answer, request))) as events:
             async for event in events:
                 yield _event(event)
 
@@ -112,6 +113,6 @@ def _response(
         tokens=result.tokens.tolist(),
         entropy=result.entropy.tolist(),
         candidate_mass=result.candidate_mass.tolist(),
-        finish_reason=canvas_pb2.FinishReason.Value(result.reason.name),
+        finish_reason=result.reason.name,
         report=report_to(report),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -14,7 +14,7 @@ _LONGEST_S = 60.0
 
 def limit_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
     """Seconds that may be spent on an answer; None where the caller set no deadline."""
-    remaining = context.time_remaining()
+    remaining = cast("float | None", context.time_remaining())  # its stub forgets None
     if remaining is None:
         return None
     return min(_LONGEST_S, max(0.01, remaining - _RESERVE_S))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -12,7 +13,7 @@ from inkfill.v1 import sudoku_pb2, sudoku_pb2_grpc
 
 from engine.client import EngineClient
 from service.errors import invalid_argument, item_status
-from service.messages import effort_from, method_to, outcome_to, report_to
+from service.messages import effort_from, method_to, report_to
 from service.servicers.deadline import limit_s
 from service.streams import Final, as_finished, drafts_of
 from solvers.base import CandidateDraft, OnCandidateDraft, Outcome, Solution
@@ -51,9 +52,8 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
     ) -> AsyncIterator[sudoku_pb2.SolveEvent]:
         """See sudoku.proto."""
         problem = problem_from(request)
-        async with aclosing(
-            drafts_of(lambda on_draft: self._answer(request, context, on_draft))
-        ) as events:
+        start = partial(self._answer, request, context)
+        async with aclosing(drafts_of(start)) as events:
             async for event in events:
                 yield self._event(problem, event)
 
@@ -102,7 +102,8 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
             raise invalid_argument(
                 "box_rows",
                 f"boxes of {problem.geometry.box_rows} x {problem.geometry.box_cols} make "
-                f"{problem.geometry.cells} cells, accepted: up to {longest} with model {self.model}",
+                f"{problem.geometry.cells} cells, accepted: up to {longest}, the canvas of "
+                f"{self.model}",
             )
 
     def _event(
@@ -140,7 +141,7 @@ def response_of(problem: SudokuProblem, solution: Solution[Grid]) -> sudoku_pb2.
     """The message of a solution."""
     unsatisfiable = solution.outcome is Outcome.UNSATISFIABLE
     return sudoku_pb2.SolveResponse(
-        outcome=outcome_to(solution.outcome),
+        outcome=solution.outcome.name,
         cells=solution.answer or (),
         conflicts=problem.conflicts() if unsatisfiable else (),
         report=report_to(solution.report),
@@ -148,7 +149,7 @@ def response_of(problem: SudokuProblem, solution: Solution[Grid]) -> sudoku_pb2.
 
 
 def _box_side(request: sudoku_pb2.SolveRequest, name: str) -> int:
-    if not request.HasField(name):  # type: ignore[arg-type]  # one of two literals
+    if not request.HasField(name):
         return 3
     side = int(getattr(request, name))
     if not 1 <= side <= MAX_SIZE:

@@ -14,10 +14,12 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STABLE: _ClassVar[FinishReason]
     SATISFIED: _ClassVar[FinishReason]
     MAX_STEPS: _ClassVar[FinishReason]
+    CONTRADICTION: _ClassVar[FinishReason]
 FINISH_REASON_UNSPECIFIED: FinishReason
 STABLE: FinishReason
 SATISFIED: FinishReason
 MAX_STEPS: FinishReason
+CONTRADICTION: FinishReason
 
 class Clamp(_message.Message):
     __slots__ = ("position", "token")

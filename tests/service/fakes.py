@@ -1,0 +1,116 @@
+"""An engine without weights: it knows the answers, or fails as it is told to."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
+from engine.client import EngineOverloadedError, ModelInfo, OnDraft, UnknownModelError
+
+SUDOKU = ModelInfo(
+    name="oracle",
+    task="sudoku",
+    parameters=7,
+    weights_digest="d" * 64,
+    device="cpu",
+    precision="float32",
+    canvas_length=144,
+    vocabulary=17,
+    max_batch=8,
+    max_queue=16,
+)
+TEXT = ModelInfo(
+    name="scribe",
+    task="text",
+    parameters=9,
+    weights_digest="e" * 64,
+    device="cpu",
+    precision="bfloat16",
+    canvas_length=12,
+    vocabulary=50,
+    max_batch=8,
+    max_queue=16,
+)
+
+SOLUTION = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
+PUZZLE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+
+
+def cells(text: str) -> list[int]:
+    return [int(c) for c in text.replace(".", "0")]
+
+
+@dataclass
+class FakeEngine:
+    """Shows the solution of PUZZLE at every step, or wrong digits, or raises.
+
+    Attributes:
+        right: whether the last draft is the solution; if not, every free cell shows token 1.
+        steps: drafts shown before the result.
+        step_s: seconds between steps.
+        error: raised instead of denoising.
+        requests: what was asked, in order.
+        running, most_running: canvases under way, now and at most.
+        cancelled: canvases whose caller went away.
+    """
+
+    infos: tuple[ModelInfo, ...] = (SUDOKU, TEXT)
+    right: bool = True
+    steps: int = 3
+    step_s: float = 0.0
+    error: Exception | None = None
+    requests: list[CanvasRequest] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    cancelled: int = 0
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        return self.infos
+
+    def model(self, name: str) -> ModelInfo:
+        for info in self.infos:
+            if info.name == name:
+                return info
+        raise UnknownModelError(name, [info.name for info in self.infos])
+
+    async def denoise(
+        self, model: str, request: CanvasRequest, on_draft: OnDraft | None = None
+    ) -> CanvasResult:
+        info = self.model(model)
+        request.validate(info.vocabulary, info.canvas_length)
+        if self.error is not None:
+            raise self.error
+        if self.running >= info.max_queue:
+            raise EngineOverloadedError("full")
+        self.requests.append(request)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            return await self._denoise(request, on_draft)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+    async def _denoise(self, request: CanvasRequest, on_draft: OnDraft | None) -> CanvasResult:
+        tokens = self._tokens(request)
+        entropy = np.full(request.length, 0.25, np.float32)
+        accepted = np.ones(request.length, np.bool_)
+        steps = min(self.steps, request.sampling.max_steps)
+        for step in range(1, steps + 1):
+            await asyncio.sleep(self.step_s)
+            if on_draft is not None:
+                on_draft(Draft(step, tokens, accepted, entropy))
+        mass = np.full(request.length, 0.5, np.float32)
+        return CanvasResult(tokens, entropy, mass, FinishReason.STABLE, steps, 1.5, 2.5)
+
+    def _tokens(self, request: CanvasRequest) -> np.ndarray:
+        clamped = request.clamps != FREE
+        free = np.ones(request.length, np.int64)
+        if request.domain is not None:
+            free = request.domain.argmax(axis=1)
+        if self.right and request.length == 81:
+            free = np.array(cells(SOLUTION))
+        return np.where(clamped, request.clamps, free)

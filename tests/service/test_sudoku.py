@@ -1,0 +1,284 @@
+"""The Sudoku service over real gRPC."""
+
+import asyncio
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
+
+from engine.client import EngineOverloadedError, EngineStoppedError
+from tests.service.fakes import PUZZLE, SOLUTION, cells
+from tests.service.status import detail, rich_status, violation
+
+Request = sudoku_pb2.SolveRequest
+
+
+@pytest.fixture
+def stub(channel: grpc.aio.Channel) -> sudoku_pb2_grpc.SudokuStub:
+    return sudoku_pb2_grpc.SudokuStub(channel)
+
+
+def puzzle(**fields: object) -> Request:
+    return Request(**{"cells": cells(PUZZLE), **fields})
+
+
+async def test_a_puzzle_is_solved_and_the_report_says_how(stub, engine):
+    response = await stub.Solve(puzzle(effort=common_pb2.Effort(seed=7)))
+    assert response.outcome == common_pb2.SOLVED
+    assert list(response.cells) == cells(SOLUTION)
+    assert not response.HasField("unique")
+    report = response.report
+    assert (report.model, report.weights_digest) == ("oracle", "d" * 64)
+    assert (report.method, report.seed, report.steps) == (common_pb2.DIFFUSION, 7, 3)
+    assert report.candidates == 1
+    assert report.queue_ms == 1.5
+    assert engine.requests[0].seed == 7
+
+
+async def test_a_seed_is_drawn_and_named_where_none_is_given(stub, engine):
+    response = await stub.Solve(puzzle())
+    assert response.report.seed == engine.requests[0].seed
+
+
+async def test_a_seed_of_zero_is_a_seed(stub, engine):
+    await stub.Solve(puzzle(effort=common_pb2.Effort(seed=0)))
+    assert engine.requests[0].seed == 0
+
+
+async def test_every_field_of_the_effort_reaches_the_solver(stub, engine):
+    effort = common_pb2.Effort(
+        max_steps=2, candidates=3, guidance=common_pb2.PROPAGATE, exact_fallback=False
+    )
+    await stub.Solve(puzzle(effort=effort))
+    assert {r.candidate for r in engine.requests} == {0, 1, 2}
+    assert all(r.guided and r.sampling.max_steps == 2 for r in engine.requests)
+    assert not any(r.wants_belief for r in engine.requests)
+
+
+async def test_a_wrong_draft_is_completed_exactly(stub, engine):
+    engine.right = False
+    response = await stub.Solve(puzzle())
+    assert response.outcome == common_pb2.SOLVED
+    assert response.report.method == common_pb2.EXACT
+    assert list(response.cells) == cells(SOLUTION)
+
+
+async def test_a_wrong_draft_stays_undecided_without_exact_completion(stub, engine):
+    engine.right = False
+    response = await stub.Solve(puzzle(effort=common_pb2.Effort(exact_fallback=False)))
+    assert response.outcome == common_pb2.UNDECIDED
+    assert response.report.method == common_pb2.METHOD_UNSPECIFIED
+    assert len(response.cells) == 81
+
+
+async def test_contradictory_clues_are_an_outcome_with_their_cells(stub, engine):
+    given = cells(PUZZLE)
+    given[2] = 5  # row 0 and its box have a 5 in cell 0
+    response = await stub.Solve(Request(cells=given))
+    assert response.outcome == common_pb2.UNSATISFIABLE
+    assert list(response.conflicts) == [0, 2]
+    assert not response.cells
+    assert engine.requests == []
+
+
+async def test_a_puzzle_without_an_answer_is_proved_so_and_names_no_conflict(stub, engine):
+    engine.right = False
+    given = [0] * 16
+    given[0:3], given[7] = [1, 2, 3], 4  # row 0 needs its 4 where column 3 already has one
+    response = await stub.Solve(Request(cells=given, box_rows=2, box_cols=2))
+    assert response.outcome == common_pb2.UNSATISFIABLE
+    assert not response.conflicts
+
+
+async def test_uniqueness_is_proved_on_request(stub):
+    assert (await stub.Solve(puzzle(prove_unique=True))).unique is True
+    several = cells(SOLUTION)[:36] + [0] * 45
+    response = await stub.Solve(Request(cells=several, prove_unique=True))
+    assert response.HasField("unique")
+    assert response.unique is False
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "said"),
+    [
+        (Request(), "cells", "got 0, accepted: 81"),
+        (Request(cells=[0] * 80), "cells", "got 80, accepted: 81"),
+        (Request(cells=[0] * 9000), "cells", "got 9000, accepted: 81"),
+        (Request(cells=[0] * 40 + [10] + [0] * 40), "cells[40]", "got 10, accepted: 0"),
+        (Request(cells=[2**32 - 1] + [0] * 80), "cells[0]", "got 4294967295"),
+        (Request(cells=[0] * 16, box_rows=2), "cells", "got 16, accepted: 36"),
+        (puzzle(box_rows=0), "box_rows", "got 0, accepted: 1 to 16"),
+        (puzzle(box_cols=0), "box_cols", "got 0, accepted: 1 to 16"),
+        (puzzle(box_cols=2**32 - 1), "box_cols", "got 4294967295, accepted: 1 to 16"),
+        (puzzle(box_rows=5, box_cols=4), "box_rows", "must be 4 to 16"),
+        (Request(cells=[0] * 256, box_rows=4, box_cols=4), "box_rows", "accepted: up to 144"),
+        (puzzle(effort=common_pb2.Effort(max_steps=0)), "effort.max_steps", "1 to 1024"),
+        (puzzle(effort=common_pb2.Effort(max_steps=10**9)), "effort.max_steps", "1 to 1024"),
+        (puzzle(effort=common_pb2.Effort(candidates=257)), "effort.candidates", "1 to 256"),
+        (puzzle(effort=common_pb2.Effort(seed=2**63)), "effort.seed", "2^63 - 1"),
+        (puzzle(effort=common_pb2.Effort(guidance=9)), "effort.guidance", "AUTO (1), NONE (2)"),
+    ],
+)
+@pytest.mark.parametrize("method", ["Solve", "SolveStream"])
+async def test_a_bad_request_is_refused_with_its_field(stub, engine, method, request_, field, said):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _last(getattr(stub, method)(request_))
+    path, description = violation(rich_status(caught.value))
+    assert path == field
+    assert said in description
+    assert engine.requests == []
+
+
+async def test_a_full_queue_says_when_to_try_again(stub, engine):
+    engine.error = EngineOverloadedError("full")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Solve(puzzle())
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    delay = detail(rich_status(caught.value), error_details_pb2.RetryInfo).retry_delay
+    assert delay.ToTimedelta().total_seconds() == 1
+
+
+async def test_a_stopped_engine_is_unavailable(stub, engine):
+    engine.error = EngineStoppedError("stopping")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Solve(puzzle())
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert detail(rich_status(caught.value), error_details_pb2.RetryInfo).retry_delay.seconds == 5
+
+
+async def test_a_stream_shows_each_step_in_order_and_ends_with_the_response(stub):
+    events = [event async for event in stub.SolveStream(puzzle())]
+    assert [event.WhichOneof("event") for event in events] == ["draft"] * 3 + ["response"]
+    assert [event.draft.step for event in events[:3]] == [1, 2, 3]
+    draft = events[0].draft
+    assert list(draft.cells) == cells(SOLUTION)
+    assert list(draft.accepted) == [True] * 81
+    assert list(draft.entropy) == [0.25] * 81
+    assert (draft.candidate, draft.method) == (0, common_pb2.DIFFUSION)
+    assert events[-1].response.outcome == common_pb2.SOLVED
+
+
+async def test_a_stream_shows_what_guidance_does_after_the_model_alone(stub, engine):
+    engine.right = False
+    events = [event async for event in stub.SolveStream(puzzle())]
+    assert [event.draft.method for event in events[:-1]] == [
+        *[common_pb2.DIFFUSION] * 3,
+        *[common_pb2.GUIDED_DIFFUSION] * 3,
+    ]
+    assert events[-1].response.report.method == common_pb2.EXACT
+
+
+async def test_a_contradiction_in_a_stream_is_its_only_event(stub):
+    events = [event async for event in stub.SolveStream(Request(cells=[1, 1] + [0] * 79))]
+    assert [event.response.outcome for event in events] == [common_pb2.UNSATISFIABLE]
+
+
+@pytest.mark.parametrize("method", ["Solve", "SolveStream"])
+async def test_cancelling_a_call_takes_its_canvases_out(stub, engine, eventually, method):
+    engine.step_s, engine.steps = 0.01, 10**6
+    call = getattr(stub, method)(puzzle(effort=common_pb2.Effort(candidates=2, max_steps=1024)))
+    reading = asyncio.ensure_future(_last(call))
+    await eventually(lambda: engine.running == 2)
+    reading.cancel()
+    await eventually(lambda: engine.cancelled == 2)
+    assert engine.running == 0
+
+
+@pytest.mark.parametrize("method", ["Solve", "SolveStream"])
+async def test_a_passed_deadline_takes_the_canvases_out(stub, engine, eventually, method):
+    engine.step_s, engine.steps = 0.01, 10**6
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _last(
+            getattr(stub, method)(puzzle(effort=common_pb2.Effort(max_steps=1024)), timeout=0.1)
+        )
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await eventually(lambda: engine.cancelled == 1)
+
+
+async def test_many_are_answered_by_id_and_a_bad_one_leaves_the_others_alone(stub):
+    requests = [
+        sudoku_pb2.SolveManyRequest(id="good", request=puzzle()),
+        sudoku_pb2.SolveManyRequest(id="short", request=Request(cells=[0] * 80)),
+        sudoku_pb2.SolveManyRequest(
+            id="greedy", request=puzzle(effort=common_pb2.Effort(max_steps=5000))
+        ),
+        sudoku_pb2.SolveManyRequest(id="empty"),
+        sudoku_pb2.SolveManyRequest(id="clash", request=Request(cells=[1, 1] + [0] * 79)),
+        sudoku_pb2.SolveManyRequest(id="again", request=puzzle()),
+    ]
+    replies = {reply.id: reply async for reply in stub.SolveMany(iter(requests))}
+    assert set(replies) == {request.id for request in requests}
+    assert replies["good"].response.outcome == common_pb2.SOLVED
+    assert replies["again"].response.outcome == common_pb2.SOLVED
+    assert replies["clash"].response.outcome == common_pb2.UNSATISFIABLE
+    assert violation(replies["short"].error)[0] == "cells"
+    assert violation(replies["empty"].error)[0] == "cells"
+    assert violation(replies["greedy"].error)[0] == "effort.max_steps"
+
+
+async def test_an_item_that_fails_by_our_fault_is_internal_and_alone(stub, engine):
+    engine.error = RuntimeError("the secret cause")
+    requests = [sudoku_pb2.SolveManyRequest(id=str(i), request=puzzle()) for i in range(3)]
+    replies = [reply async for reply in stub.SolveMany(iter(requests))]
+    assert len(replies) == 3
+    for reply in replies:
+        assert reply.error.code == grpc.StatusCode.INTERNAL.value[0]
+        assert "secret" not in str(reply)
+        assert detail(reply.error, error_details_pb2.ErrorInfo).metadata["request_id"]
+
+
+async def test_many_bounds_what_is_in_flight_and_what_it_reads(stub, engine, eventually):
+    engine.step_s, engine.steps = 0.02, 3
+    written = 0
+
+    async def requests():
+        nonlocal written
+        for index in range(12):
+            yield sudoku_pb2.SolveManyRequest(id=str(index), request=puzzle())
+            written += 1
+
+    replies = [reply async for reply in stub.SolveMany(requests())]
+    assert sorted(int(reply.id) for reply in replies) == list(range(12))
+    assert engine.most_running == 3
+    assert written == 12
+
+
+async def test_many_answers_as_they_finish_not_as_they_came(stub, engine):
+    engine.step_s = 0.1
+    requests = [
+        sudoku_pb2.SolveManyRequest(id="slow", request=puzzle()),
+        sudoku_pb2.SolveManyRequest(id="quick", request=Request(cells=[1, 1] + [0] * 79)),
+    ]
+    replies = [reply.id async for reply in stub.SolveMany(iter(requests))]
+    assert replies == ["quick", "slow"]
+
+
+async def test_many_stops_when_the_client_goes(stub, engine, eventually):
+    engine.step_s, engine.steps = 0.01, 10**6
+    effort = common_pb2.Effort(max_steps=1024)
+
+    async def requests():
+        while True:
+            yield sudoku_pb2.SolveManyRequest(id="x", request=puzzle(effort=effort))
+
+    call = stub.SolveMany(requests())
+    reading = asyncio.ensure_future(_last(call))
+    await eventually(lambda: engine.running == 3)
+    reading.cancel()
+    await eventually(lambda: engine.cancelled == 3)
+    assert engine.running == 0
+
+
+async def test_many_of_none_is_an_empty_stream(stub):
+    assert [reply async for reply in stub.SolveMany(iter([]))] == []
+
+
+async def _last(call: object) -> object:
+    """Await a unary call, or read a stream to its end."""
+    if not hasattr(call, "__aiter__"):
+        return await call  # type: ignore[misc]
+    event = None
+    async for event in call:  # noqa: B007
+        pass
+    return event
