@@ -9,6 +9,7 @@ order whatever the number of rows, so that a canvas never depends on its batch.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -16,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
 from engine.kernels import simd
 
@@ -75,12 +75,9 @@ def _sums(builder: Any, a: Any, b: Any, depth: Any, rows: int, vectors: int) -> 
         at = builder.add(a_column, builder.mul(a_row, k.type(i)))
         scalar = simd.broadcast(builder, builder.load(builder.gep(a_at, [at])))
         new.append(
-            [
-                simd.multiply_add(builder, scalar, x, y)
-                for x, y in zip(columns, old[i], strict=True)
-            ]
+            [simd.multiply_add(builder, scalar, x, y) for x, y in zip(columns, old[i], strict=True)]
         )
-    for phi, value in zip(sum(old, []), sum(new, []), strict=True):
+    for phi, value in zip(chain(*old), chain(*new), strict=True):
         phi.add_incoming(simd.zeros(), before)
         phi.add_incoming(value, loop)
     following = builder.add(k, k.type(1))
@@ -96,7 +93,7 @@ def _block(vectors: int, most_rows: int, *, activate: bool = False) -> Any:
     With ``activate`` the first vector gates the second, and one vector a row is written.
     """
 
-    @intrinsic
+    @simd.intrinsic
     def block(context, a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, rows, depth):  # type: ignore[no-untyped-def]  # noqa: ARG001
         integers = (types.intp,) * 3
         signature = types.void(
@@ -118,9 +115,9 @@ def _block(vectors: int, most_rows: int, *, activate: bool = False) -> Any:
                 results = _sums(
                     builder, (a_from, a_row, a_step), (b_from, b_step), depth, count, vectors
                 )
+                if activate:
+                    results = [[builder.fmul(simd.gelu(builder, x), y)] for x, y in results]
                 for i, row in enumerate(results):
-                    if activate:
-                        row = [builder.fmul(simd.gelu(builder, row[0]), row[1])]
                     for j, vector in enumerate(row):
                         at = builder.add(
                             builder.mul(c_row, rows.type(i)), rows.type(simd.LANES * j)

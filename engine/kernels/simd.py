@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba import extending, types
+from numba.extending import models, register_model
 
 LANES = 16
 
@@ -24,11 +24,13 @@ _F32, _I32, _I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_F32, LANES)
 _BITS = ir.VectorType(_I32, LANES)
 
-Builder = Any  # llvmlite and numba carry no types
+Builder = Any  # llvmlite carries no types
 Value = Any
+#: numba's own annotation shows an intrinsic's compile-time arguments, not those of a call.
+intrinsic: Any = extending.intrinsic
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(types.Type):
     """The numba type of a vector."""
 
     def __init__(self) -> None:
@@ -36,9 +38,9 @@ class LanesType(types.Type):  # type: ignore[misc]
 
 
 @register_model(LanesType)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 lanes = LanesType()
@@ -160,7 +162,7 @@ def gelu(builder: Builder, x: Value) -> Value:
 
 
 def hyperbolic_tangent(builder: Builder, x: Value) -> Value:
-    """tanh to 3e-7: the polynomial of Cephes' ``tanhf`` near 0, by exponentials elsewhere."""
+    """The hyperbolic tangent to 3e-7: Cephes' polynomial near 0, by exponentials elsewhere."""
     square = builder.fmul(x, x)
     near = constant(_TANH[-1])
     for coefficient in reversed(_TANH[:-1]):
@@ -324,12 +326,12 @@ def sums_of_squares(context, array, at, size):  # type: ignore[no-untyped-def]  
         k = builder.phi(_I64)
         k.add_incoming(_I64(0), before)
         totals = []
-        for i in range(LANES):
-            old = builder.phi(_VECTOR)
-            old.add_incoming(zeros(), before)
+        so_far = [builder.phi(_VECTOR) for _ in range(LANES)]
+        for i, old in enumerate(so_far):
             offset = builder.add(k, builder.mul(size, _I64(i)))
             x = read(builder, builder.gep(start, [offset]))
             totals.append(multiply_add(builder, x, x, old))
+            old.add_incoming(zeros(), before)
             old.add_incoming(totals[-1], loop)
         following = builder.add(k, _I64(LANES))
         k.add_incoming(following, loop)

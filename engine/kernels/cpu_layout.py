@@ -1,0 +1,168 @@
+"""Where everything lies: the records that the CPU kernels are told their sizes by.
+
+A model's weights are one flat array and a thread's activations another; a record holds offsets
+into them, and sizes, so that one compilation serves every model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.attention import AttentionPlan, HeadGroup
+from engine.config import LayerType
+from engine.kernels.cpu_gemm import Floats, padded
+from engine.kernels.simd import LANES
+
+Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+
+
+def _record(integers: str, floats: str = "") -> np.dtype[np.void]:
+    fields = [(name, np.int64) for name in integers.split()]
+    return np.dtype(fields + [(name, np.float32) for name in floats.split()])
+
+
+#: What a model is: sizes, and where its weights begin. ``stride`` is the hidden size in whole
+#: panels; ``measure_width`` the width of the matrix that gives the length of a soft embedding.
+MODEL = _record(
+    "size stride vocabulary vocabulary_stride layers embedding_at fresh_at clamped_at "
+    "measure_at measure_width gate_at inner_width down_at head_at",
+    "eps cap",
+)
+#: One layer. ``width`` is a head's size in whole vectors; a row of its projection holds queries,
+#: from ``keys_from`` on keys, from ``values_from`` on values; ``units`` counts key and value heads.
+LAYER = _record(
+    "size width heads kv_heads units units_stride projected_stride keys_from values_from "
+    "heads_stride query_at key_at query_norm_at output_at attention_norm_at "
+    "gate_at dense_width expert_width dense_down_at expert_down_at feedforward_norms_at "
+    "first_group last_group"
+)
+#: Adjacent heads that attend alike: ``classes`` rows of ``size`` cells, each row of the index
+#: padded to ``stride``.
+GROUP = _record("first_head last_head classes size stride cells_at")
+#: Where a thread keeps what: float32 offsets.
+BUFFERS = _record(
+    "residual normed belief measured inner projected inverses keys values queries scores sums "
+    "mixed heads dense expert"
+)
+
+
+class Arena:
+    """Appends arrays to one flat float32 array, each at a multiple of 16 elements."""
+
+    def __init__(self) -> None:
+        self._parts: list[Floats] = []
+        self._length = 0
+
+    def add(self, values: Floats) -> int:
+        """Append and return where the values begin."""
+        at, flat = self._length, np.ascontiguousarray(values, np.float32).ravel()
+        rest = np.zeros(padded(flat.size, LANES) - flat.size, np.float32)
+        self._parts += [flat, rest]
+        self._length += flat.size + rest.size
+        return at
+
+    def finish(self) -> Floats:
+        """Everything, on a cache line."""
+        flat = aligned(self._length)
+        flat[:] = np.concatenate(self._parts)
+        return flat
+
+
+def aligned(length: int) -> Floats:
+    """Zeros that begin on a cache line, so that no vector of a panel crosses one."""
+    raw = np.zeros(length + LANES, np.float32)
+    skip = -(raw.ctypes.data // raw.itemsize) % LANES
+    return raw[skip : skip + length]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A plan as the kernels read it.
+
+    Attributes:
+        length: L.
+        groups: of all layer types, ``GROUP`` records.
+        index: the cells of the groups' classes; padding repeats a class's last cell.
+        spans: for each layer type, its first and last group.
+    """
+
+    length: int
+    groups: Records
+    index: Ints
+    spans: dict[LayerType, tuple[int, int]]
+
+    @classmethod
+    def of(cls, plan: AttentionPlan, length: int) -> Layout:
+        """Lay a plan out for canvases of ``length`` cells.
+
+        Raises:
+            ValueError: a group attends by mask, or is for another length.
+        """
+        groups: list[tuple[int, ...]] = []
+        cells: list[Ints] = []
+        spans: dict[LayerType, tuple[int, int]] = {}
+        at = 0
+        for kind, members in plan.items():
+            spans[kind] = (len(groups), len(groups) + len(members))
+            for group in members:
+                classes = _classes(group, length)
+                count, size = classes.shape
+                stride = padded(size, LANES)
+                groups.append(
+                    (group.heads.start, group.heads.stop, count, size, stride, at),
+                )
+                cells.append(np.pad(classes, ((0, 0), (0, stride - size)), mode="edge").ravel())
+                at += count * stride
+        return cls(length, np.array(groups, GROUP), np.concatenate(cells), spans)
+
+
+def _classes(group: HeadGroup, length: int) -> Ints:
+    """Who attends to whom: int64 [classes, size]."""
+    if group.mask is not None:
+        raise ValueError("the fast CPU path cannot attend by mask; use the model's own decode")
+    if group.cells is None:
+        return np.arange(length)[None]
+    if group.cells.numel() != length:
+        raise ValueError(
+            f"the plan is for {group.cells.numel()} positions, got canvases of {length}"
+        )
+    return group.cells.numpy()
+
+
+def plan_buffers(model: np.void, layers: Records, length: int) -> tuple[Records, int]:
+    """Place the activations of a canvas of ``length`` cells in scratch.
+
+    Returns:
+        One ``BUFFERS`` record, and how many elements the scratch must have.
+    """
+    stride, width = int(model["stride"]), int(layers["width"].max())
+    inner = int((layers["dense_width"] + layers["expert_width"]).max())
+    measured = int(max(model["measure_width"], model["vocabulary_stride"]))
+    sizes = {
+        "residual": length * stride,
+        "normed": length * stride,
+        "belief": length * int(model["vocabulary_stride"]),
+        "measured": length * measured,
+        "inner": length * max(inner, int(model["inner_width"])),
+        # Squares are summed for sixteen heads at once, also where a row has fewer left.
+        "projected": length * int(layers["projected_stride"].max()) + LANES * width,
+        "inverses": length * int(layers["units_stride"].max()),
+        "keys": length * width,
+        "values": length * width,
+        "queries": LANES * width,
+        "scores": length * LANES,
+        "sums": LANES,
+        "mixed": LANES * width,
+        "heads": length * int(layers["heads_stride"].max()),
+        "dense": length * stride,
+        "expert": length * stride,
+    }
+    record, end = np.zeros(1, BUFFERS), 0
+    for name, size in sizes.items():
+        record[name] = end
+        end += padded(size, LANES)
+    return record, end
