@@ -116,7 +116,7 @@ def _group(
     if name == EVERYTHING or relations is None:
         return HeadGroup(heads, mask=None if visible is None else visible[:, None, None, :])
     if visible is None and name in relations.partitions:
-        return HeadGroup(heads, cells=relations.partitions[name].to(device))
+        return HeadGroup(heads, cells=torch.from_numpy(relations.partitions[name]).to(device))
     mask = relations.mask(name).to(device)[None, None]
     if visible is not None:
         prompt = visible[:, None, None, : visible.shape[1] - relations.length]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 BoolMatrix = npt.NDArray[np.bool_]
+Cells = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +50,13 @@ class Relations:
         return torch.from_numpy(self.matrices[name] | np.eye(self.length, dtype=np.bool_))
 
     @cached_property
-    def partitions(self) -> Mapping[str, Tensor]:
+    def partitions(self) -> Mapping[str, Cells]:
         """For each relation that is a partition into equal classes: its cells, [classes, size]."""
         found = {name: partition_of(matrix) for name, matrix in self.matrices.items()}
         return {name: cells for name, cells in found.items() if cells is not None}
 
 
-def partition_of(matrix: BoolMatrix) -> Tensor | None:
+def partition_of(matrix: BoolMatrix) -> Cells | None:
     """The equal classes of an equivalence relation, ``int64 [classes, size]``, or None.
 
     The diagonal of ``matrix`` is taken as set. Classes are ordered by their smallest cell and
@@ -69,4 +70,4 @@ def partition_of(matrix: BoolMatrix) -> Tensor | None:
     if not (closed == (first[:, None] == first[None, :])).all():
         return None
     order = np.argsort(first, kind="stable")
-    return torch.from_numpy(order.reshape(-1, int(sizes[0])))
+    return order.reshape(-1, int(sizes[0]))

@@ -38,7 +38,10 @@ NO_NOISE = torch.zeros(1, CELLS, VOCABULARY)
 
 def test_a_right_belief_is_read_off() -> None:
     step = dive(
-        step_of(belief_in(SOLUTION, torch.full((1, CELLS), 0.9))), open_domain(), NO_NOISE, CONSTRAINT
+        step_of(belief_in(SOLUTION, torch.full((1, CELLS), 0.9))),
+        open_domain(),
+        NO_NOISE,
+        CONSTRAINT,
     )
     assert step.draft[0].tolist() == SOLUTION.tolist()
 

@@ -7,16 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hf_reference import (
-    Draws,
-    Pair,
-    Reference,
-    cache_error,
-    empty_cache,
-    random_pair,
-    random_reference,
-    relative_error,
-)
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
@@ -32,6 +22,16 @@ from engine.model import DiffusionGemma, PromptCache
 from engine.relations import Relations
 from solvers.sudoku.geometry import geometry
 from solvers.sudoku.train import sudoku_config
+from tests.engine.hf_reference import (
+    Draws,
+    Pair,
+    Reference,
+    cache_error,
+    empty_cache,
+    random_pair,
+    random_reference,
+    relative_error,
+)
 
 pytestmark = [
     pytest.mark.parity,
@@ -40,11 +40,6 @@ pytestmark = [
 ]
 
 TOLERANCE = 1e-4
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def decode(
@@ -97,7 +92,9 @@ def _portable_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3, 5])
 def test_both_passes_come_close_to_the_reference_in_bfloat16(seed: int, tmp_path: Path) -> None:
     random_reference(seed).to(torch.bfloat16).save_pretrained(tmp_path)
-    reference = Reference.from_pretrained(tmp_path).requires_grad_(False)
+    # The default, grouped matrix products, asks for strides that such small experts have not.
+    reference = Reference.from_pretrained(tmp_path, experts_implementation="eager")
+    reference.eval().requires_grad_(False)
     model = load_checkpoint(tmp_path).model
     assert model.dtype == reference.dtype == torch.bfloat16
     generator = torch.Generator().manual_seed(seed)
@@ -111,7 +108,7 @@ def test_both_passes_come_close_to_the_reference_in_bfloat16(seed: int, tmp_path
     assert hidden.dtype == torch.bfloat16
     ours = decode(model, canvas, logits.softmax(dim=-1), cache)
     assert ours.dtype == torch.float32
-    assert relative_error(ours, expected) < 0.05
+    assert relative_error(ours, expected) < 0.02  # rounding alone moves it by this much
 
 
 def test_the_random_references_cover_what_varies(tmp_path: Path) -> None:

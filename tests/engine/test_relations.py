@@ -27,7 +27,9 @@ def test_unequal_classes_are_not_taken_for_a_partition() -> None:
 def test_attention_within_classes_equals_masked_attention(name: str) -> None:
     q, k, v = torch.randn(3, 2, 4, CELLS, 8)
     mask = RELATIONS.mask(name)[None, None]
-    within = attend(q, k, v, [HeadGroup(slice(0, 4), cells=RELATIONS.partitions[name])])
+    within = attend(
+        q, k, v, [HeadGroup(slice(0, 4), cells=torch.from_numpy(RELATIONS.partitions[name]))]
+    )
     masked = attend(q, k, v, [HeadGroup(slice(0, 4), mask=mask)])
     assert torch.allclose(within, masked, atol=1e-5)
 

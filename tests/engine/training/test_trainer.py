@@ -83,9 +83,7 @@ def test_the_exported_checkpoint_holds_the_averaged_weights(tmp_path: Path) -> N
 
 def test_a_state_of_other_sizes_is_refused(tmp_path: Path) -> None:
     new_trainer().save(tmp_path / "state.pt")
-    other = Trainer(
-        DiffusionGemma(small_config(hidden_size=16)), [], TrainSettings(budget_s=1.0)
-    )
+    other = Trainer(DiffusionGemma(small_config(hidden_size=16)), [], TrainSettings(budget_s=1.0))
     with pytest.raises(RuntimeError, match="size mismatch"):
         other.load(tmp_path / "state.pt")
 

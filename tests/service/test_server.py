@@ -1,0 +1,138 @@
+"""The server as a whole: health, reflection, ports, sizes, stopping."""
+
+import asyncio
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
+
+from service.server import BindError, Server
+from service.settings import load_settings
+from tests.service.fakes import PUZZLE, TEXT, FakeEngine, cells
+from tests.service.status import detail, rich_status
+
+SERVICES = {"inkfill.v1.Canvas", "inkfill.v1.Models", "inkfill.v1.Sudoku"}
+LONG = sudoku_pb2.SolveRequest(cells=cells(PUZZLE), effort=common_pb2.Effort(max_steps=1024))
+
+
+async def health(channel: grpc.aio.Channel, service: str = "") -> str:
+    request = health_pb2.HealthCheckRequest(service=service)
+    response = await health_pb2_grpc.HealthStub(channel).Check(request)
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+
+
+async def test_health_is_told_for_the_server_and_for_each_service(channel):
+    assert await health(channel) == "SERVING"
+    for service in SERVICES:
+        assert await health(channel, service) == "SERVING"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await health(channel, "inkfill.v1.Nothing")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_lists_every_service_and_knows_its_messages(channel):
+    Ask = reflection_pb2.ServerReflectionRequest  # noqa: N806  # a message type
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    asked = [
+        Ask(list_services=""),
+        Ask(file_containing_symbol="inkfill.v1.Sudoku"),
+        Ask(file_by_filename="google/rpc/status.proto"),
+    ]
+    listed, sudoku, status = [r async for r in stub.ServerReflectionInfo(iter(asked))]
+    names = {service.name for service in listed.list_services_response.service}
+    assert names == {
+        *SERVICES,
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    assert sudoku.file_descriptor_response.file_descriptor_proto
+    assert status.file_descriptor_response.file_descriptor_proto
+
+
+async def test_a_server_without_a_sudoku_model_does_not_offer_sudoku(settings):
+    async with Server(FakeEngine(infos=(TEXT,)), settings) as server:
+        assert set(server.services) == SERVICES - {"inkfill.v1.Sudoku"}
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await sudoku_pb2_grpc.SudokuStub(channel).Solve(LONG)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_taken_port_is_refused_with_a_way_out(server, engine):
+    second = Server(engine, load_settings(port=server.port))
+    with pytest.raises(BindError, match=rf"127\.0\.0\.1:{server.port}.*INKFILL_PORT"):
+        await second.start()
+    await second.stop(0)
+
+
+async def test_a_host_that_is_not_ours_is_refused(engine):
+    elsewhere = Server(engine, load_settings(host="192.0.2.1", port=0))
+    with pytest.raises(BindError, match="INKFILL_HOST"):
+        await elsewhere.start()
+    await elsewhere.stop(0)
+
+
+async def test_a_message_that_is_too_large_is_refused_unread(channel, engine):
+    request = sudoku_pb2.SolveRequest(cells=[1] * 100_000)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await sudoku_pb2_grpc.SudokuStub(channel).Solve(request)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "65536" in caught.value.details()
+
+
+async def test_stopping_lets_calls_in_flight_finish_and_refuses_new_ones(
+    server, channel, engine, eventually
+):
+    engine.step_s = 0.1
+    stub = sudoku_pb2_grpc.SudokuStub(channel)
+    call = asyncio.ensure_future(_await(stub.Solve(LONG)))
+    await eventually(lambda: engine.running == 1)
+    stopping = asyncio.ensure_future(server.stop())
+    await asyncio.sleep(0.02)
+    assert await health(channel) == "NOT_SERVING"
+    assert await health(channel, "inkfill.v1.Sudoku") == "NOT_SERVING"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await models_pb2_grpc.ModelsStub(channel).List(models_pb2.ListModelsRequest())
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert detail(rich_status(caught.value), error_details_pb2.RetryInfo).retry_delay.seconds == 5
+    assert (await call).outcome == common_pb2.SOLVED
+    await stopping
+
+
+@pytest.mark.parametrize("method", ["Solve", "SolveStream"])
+async def test_calls_that_outlast_the_grace_are_ended_as_unavailable(
+    server, channel, engine, eventually, method
+):
+    engine.step_s, engine.steps = 0.01, 10**6
+    call = getattr(sudoku_pb2_grpc.SudokuStub(channel), method)(LONG)
+    reading = asyncio.ensure_future(_await(call))
+    await eventually(lambda: engine.running == 1)
+    await asyncio.wait_for(server.stop(0.05), timeout=2)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await reading
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert detail(rich_status(caught.value), error_details_pb2.RetryInfo).retry_delay.seconds == 5
+    assert engine.cancelled == 1
+
+
+async def test_stopping_twice_is_fine_and_ends_the_wait(server):
+    waiting = asyncio.ensure_future(server.wait())
+    await server.stop(0)
+    await server.stop(0)
+    await asyncio.wait_for(waiting, timeout=2)
+
+
+async def test_the_address_is_what_a_client_dials(engine):
+    async with Server(engine, load_settings(host="::1", port=0)) as server:
+        assert server.address == f"[::1]:{server.port}"
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            assert await health(channel) == "SERVING"
+
+
+async def _await(call: object) -> object:
+    if hasattr(call, "__aiter__"):
+        return [event async for event in call]
+    return await call  # type: ignore[misc]
