@@ -24,6 +24,8 @@ from service.logging import LogFormat, LogLevel
 
 ENV_PREFIX = "INKFILL_"
 CONFIG_VARIABLE = "INKFILL_CONFIG"
+#: Flags that are not called what their setting is called.
+_FLAGS = {"models": "--model"}
 
 
 class SettingsError(ValueError):
@@ -95,7 +97,7 @@ def load_settings(config: Path | str | None = None, **flags: Any) -> Settings:
     except ValidationError as error:
         reasons = (_reason(dict(fault), given, path) for fault in error.errors())
         raise SettingsError("; ".join(reasons)) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:  # not TOML or JSON, or not a table
         raise SettingsError(f"{path}: cannot be read: {error}") from None
 
 
@@ -153,7 +155,7 @@ def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> 
 
 def _source(name: str, given: dict[str, Any], path: Path | None) -> str:
     if name in given:
-        return f"--{name.replace('_', '-')}"
+        return _FLAGS.get(name, f"--{name.replace('_', '-')}")
     variable = ENV_PREFIX + name.upper()
     if any(variable == key.upper() for key in os.environ):
         return variable

@@ -12,7 +12,7 @@ from service.interceptors import CallInterceptor, default_chain
 from service.logging import configure_logging
 from service.traffic import Traffic
 from tests.service.fakes import PUZZLE, cells
-from tests.service.status import detail, rich_status, violation
+from tests.service.wire import detail, rich_status
 
 SOLVE = "/inkfill.v1.Sudoku/Solve"
 
@@ -86,9 +86,7 @@ async def test_a_refused_call_is_logged_with_its_code(stub, log):
     assert "outcome" not in line
 
 
-async def test_a_fault_of_ours_has_its_traceback_in_the_log_and_not_on_the_wire(
-    stub, engine, log
-):
+async def test_a_fault_of_ours_has_its_traceback_in_the_log_and_not_on_the_wire(stub, engine, log):
     engine.error = RuntimeError("the secret cause")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Solve(puzzle(), metadata=(("x-request-id", "oops"),))
@@ -106,10 +104,8 @@ async def test_a_fault_of_ours_has_its_traceback_in_the_log_and_not_on_the_wire(
     (failure,) = [line for line in lines(log) if line["event"] == "call_failed"]
     assert failure["request_id"] == "oops"
     assert failure["level"] == "error"
-    assert 'RuntimeError("the secret cause")' in str(failure["exception"]) or (
-        "the secret cause" in str(failure["exception"])
-    )
     assert "Traceback" in str(failure["exception"])
+    assert "RuntimeError: the secret cause" in str(failure["exception"])
 
 
 async def test_a_failed_item_of_many_is_logged_under_the_calls_id(stub, engine, log):
@@ -122,9 +118,7 @@ async def test_a_failed_item_of_many_is_logged_under_the_calls_id(stub, engine, 
     assert "the secret cause" in str(failure["exception"])
 
 
-async def test_a_call_whose_caller_went_away_is_logged_as_cancelled(
-    stub, engine, log, eventually
-):
+async def test_a_call_whose_caller_went_away_is_logged_as_cancelled(stub, engine, log, eventually):
     engine.step_s, engine.steps = 0.01, 10**6
     call = stub.Solve(puzzle(effort=common_pb2.Effort(max_steps=1024)))
     await eventually(lambda: engine.running == 1)
@@ -146,7 +140,7 @@ async def test_bytes_that_are_no_message_are_refused(channel):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(b"\xff\xff\xff")
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert violation(rich_status(caught.value))[0] == ""
+    assert "not a message" in rich_status(caught.value).message
 
 
 async def test_bytes_that_are_no_message_are_refused_in_a_stream(channel):

@@ -7,7 +7,7 @@ from inkfill.v1 import canvas_pb2, canvas_pb2_grpc, common_pb2
 
 from engine.canvas import CanvasError
 from service.servicers.canvas_request import request_path
-from tests.service.status import detail, rich_status, violation
+from tests.service.wire import detail, finish, rich_status, violation
 
 Request = canvas_pb2.DenoiseRequest
 Clamp = canvas_pb2.Clamp
@@ -110,7 +110,9 @@ async def test_a_stream_shows_each_step_in_order_and_ends_with_the_response(stub
             "first named by domains[0].positions[0]",
         ),
         (
-            canvas(clamps=[Clamp(position=3, token=2)], domains=[Domain(positions=[3], tokens=[1])]),
+            canvas(
+                clamps=[Clamp(position=3, token=2)], domains=[Domain(positions=[3], tokens=[1])]
+            ),
             "clamps[0].token",
             "a token of the domain of position 3",
         ),
@@ -126,12 +128,9 @@ async def test_a_stream_shows_each_step_in_order_and_ends_with_the_response(stub
     ],
 )
 @pytest.mark.parametrize("method", ["Denoise", "DenoiseStream"])
-async def test_a_bad_request_is_refused_with_its_field(
-    stub, engine, method, request_, field, said
-):
+async def test_a_bad_request_is_refused_with_its_field(stub, engine, method, request_, field, said):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        call = getattr(stub, method)(request_)
-        _ = await call if method == "Denoise" else [event async for event in call]
+        await finish(getattr(stub, method)(request_))
     path, description = violation(rich_status(caught.value))
     assert path == field
     assert said in description

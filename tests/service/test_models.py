@@ -5,7 +5,7 @@ import pytest
 from google.rpc import error_details_pb2
 from inkfill.v1 import models_pb2, models_pb2_grpc
 
-from tests.service.status import detail, rich_status, violation
+from tests.service.wire import detail, rich_status, violation
 
 
 @pytest.fixture

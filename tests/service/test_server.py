@@ -1,6 +1,7 @@
 """The server as a whole: health, reflection, ports, sizes, stopping."""
 
 import asyncio
+import socket
 
 import grpc
 import pytest
@@ -12,7 +13,16 @@ from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudo
 from service.server import BindError, Server
 from service.settings import load_settings
 from tests.service.fakes import PUZZLE, TEXT, FakeEngine, cells
-from tests.service.status import detail, rich_status
+from tests.service.wire import detail, finish, rich_status
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
 
 SERVICES = {"inkfill.v1.Canvas", "inkfill.v1.Models", "inkfill.v1.Sudoku"}
 LONG = sudoku_pb2.SolveRequest(cells=cells(PUZZLE), effort=common_pb2.Effort(max_steps=1024))
@@ -88,7 +98,7 @@ async def test_stopping_lets_calls_in_flight_finish_and_refuses_new_ones(
 ):
     engine.step_s = 0.1
     stub = sudoku_pb2_grpc.SudokuStub(channel)
-    call = asyncio.ensure_future(_await(stub.Solve(LONG)))
+    call = asyncio.ensure_future(finish(stub.Solve(LONG)))
     await eventually(lambda: engine.running == 1)
     stopping = asyncio.ensure_future(server.stop())
     await asyncio.sleep(0.02)
@@ -108,7 +118,7 @@ async def test_calls_that_outlast_the_grace_are_ended_as_unavailable(
 ):
     engine.step_s, engine.steps = 0.01, 10**6
     call = getattr(sudoku_pb2_grpc.SudokuStub(channel), method)(LONG)
-    reading = asyncio.ensure_future(_await(call))
+    reading = asyncio.ensure_future(finish(call))
     await eventually(lambda: engine.running == 1)
     await asyncio.wait_for(server.stop(0.05), timeout=2)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -125,14 +135,9 @@ async def test_stopping_twice_is_fine_and_ends_the_wait(server):
     await asyncio.wait_for(waiting, timeout=2)
 
 
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
 async def test_the_address_is_what_a_client_dials(engine):
     async with Server(engine, load_settings(host="::1", port=0)) as server:
         assert server.address == f"[::1]:{server.port}"
         async with grpc.aio.insecure_channel(server.address) as channel:
             assert await health(channel) == "SERVING"
-
-
-async def _await(call: object) -> object:
-    if hasattr(call, "__aiter__"):
-        return [event async for event in call]
-    return await call  # type: ignore[misc]

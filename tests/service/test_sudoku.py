@@ -9,7 +9,7 @@ from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 
 from engine.client import EngineOverloadedError, EngineStoppedError
 from tests.service.fakes import PUZZLE, SOLUTION, cells
-from tests.service.status import detail, rich_status, violation
+from tests.service.wire import detail, finish, rich_status, violation
 
 Request = sudoku_pb2.SolveRequest
 
@@ -123,7 +123,7 @@ async def test_uniqueness_is_proved_on_request(stub):
 @pytest.mark.parametrize("method", ["Solve", "SolveStream"])
 async def test_a_bad_request_is_refused_with_its_field(stub, engine, method, request_, field, said):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await _last(getattr(stub, method)(request_))
+        await finish(getattr(stub, method)(request_))
     path, description = violation(rich_status(caught.value))
     assert path == field
     assert said in description
@@ -178,7 +178,7 @@ async def test_a_contradiction_in_a_stream_is_its_only_event(stub):
 async def test_cancelling_a_call_takes_its_canvases_out(stub, engine, eventually, method):
     engine.step_s, engine.steps = 0.01, 10**6
     call = getattr(stub, method)(puzzle(effort=common_pb2.Effort(candidates=2, max_steps=1024)))
-    reading = asyncio.ensure_future(_last(call))
+    reading = asyncio.ensure_future(finish(call))
     await eventually(lambda: engine.running == 2)
     reading.cancel()
     await eventually(lambda: engine.cancelled == 2)
@@ -189,7 +189,7 @@ async def test_cancelling_a_call_takes_its_canvases_out(stub, engine, eventually
 async def test_a_passed_deadline_takes_the_canvases_out(stub, engine, eventually, method):
     engine.step_s, engine.steps = 0.01, 10**6
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await _last(
+        await finish(
             getattr(stub, method)(puzzle(effort=common_pb2.Effort(max_steps=1024)), timeout=0.1)
         )
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -263,7 +263,7 @@ async def test_many_stops_when_the_client_goes(stub, engine, eventually):
             yield sudoku_pb2.SolveManyRequest(id="x", request=puzzle(effort=effort))
 
     call = stub.SolveMany(requests())
-    reading = asyncio.ensure_future(_last(call))
+    reading = asyncio.ensure_future(finish(call))
     await eventually(lambda: engine.running == 3)
     reading.cancel()
     await eventually(lambda: engine.cancelled == 3)
@@ -272,13 +272,3 @@ async def test_many_stops_when_the_client_goes(stub, engine, eventually):
 
 async def test_many_of_none_is_an_empty_stream(stub):
     assert [reply async for reply in stub.SolveMany(iter([]))] == []
-
-
-async def _last(call: object) -> object:
-    """Await a unary call, or read a stream to its end."""
-    if not hasattr(call, "__aiter__"):
-        return await call  # type: ignore[misc]
-    event = None
-    async for event in call:  # noqa: B007
-        pass
-    return event

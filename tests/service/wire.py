@@ -1,6 +1,6 @@
-"""Reads errors as a client in any language would: from the status and its details."""
+"""Reads calls as a client in any language would: events, statuses, details."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -31,3 +31,10 @@ def violation(status: status_pb2.Status) -> tuple[str, str]:
     violations = detail(status, error_details_pb2.BadRequest).field_violations
     assert len(violations) == 1
     return violations[0].field, violations[0].description
+
+
+async def finish(call: Any) -> Any:
+    """The response of a unary call, or all events of a stream."""
+    if hasattr(call, "__aiter__"):
+        return [event async for event in call]
+    return await call
