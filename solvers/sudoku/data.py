@@ -26,7 +26,8 @@ def read_puzzles(path: Path, geometry: Geometry) -> PuzzleBatch:
     """Read a CSV, gzipped or not, with columns ``puzzle`` and ``solution`` of one digit a cell.
 
     Raises:
-        ValueError: the columns are missing, or a line has the wrong number of cells.
+        ValueError: the columns or all lines are missing, or a line holds no puzzle of this size
+            with its solution. The solution is not checked beyond its clues.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
@@ -35,12 +36,32 @@ def read_puzzles(path: Path, geometry: Geometry) -> PuzzleBatch:
             raise ValueError(
                 f"{path}: expected columns 'puzzle' and 'solution', got {reader.fieldnames}"
             )
-        rows = [(row["puzzle"].replace(".", "0"), row["solution"]) for row in reader]
+        rows = [((row["puzzle"] or "").replace(".", "0"), row["solution"] or "") for row in reader]
+    if not rows:
+        raise ValueError(f"{path}: no puzzles")
     for number, row in enumerate(rows, start=2):
-        if any(len(text) != geometry.cells for text in row):
-            raise ValueError(f"{path}, line {number}: expected {geometry.cells} cells")
+        if any(not _are_digits(text, geometry.cells) for text in row):
+            raise ValueError(f"{path}, line {number}: expected {geometry.cells} digits a column")
     puzzles, solutions = (_digits(column) for column in zip(*rows, strict=True))
-    return PuzzleBatch(puzzles.reshape(len(rows), -1), solutions.reshape(len(rows), -1))
+    batch = PuzzleBatch(puzzles.reshape(len(rows), -1), solutions.reshape(len(rows), -1))
+    wrong = _misfits(batch, geometry.size)
+    if wrong.any():
+        raise ValueError(
+            f"{path}, line {int(wrong.argmax()) + 2}: the solution does not keep every clue, or a "
+            f"digit is not 1 to {geometry.size}"
+        )
+    return batch
+
+
+def _are_digits(text: str, count: int) -> bool:
+    return len(text) == count and text.isascii() and text.isdigit()
+
+
+def _misfits(batch: PuzzleBatch, size: int) -> npt.NDArray[np.bool_]:
+    """Bool [count]: where the solution has other digits than 1 to ``size``, or other clues."""
+    other = (batch.puzzles > 0) & (batch.puzzles != batch.solutions)
+    outside = (batch.solutions < 1) | (batch.solutions > size)
+    return (other | outside).any(axis=1)  # type: ignore[no-any-return]
 
 
 def _digits(texts: Sequence[str]) -> Cells:
