@@ -54,7 +54,7 @@ def main() -> None:
     generate(geometry(2, 2), 1, 0, threads=1)  # compile
     rows = [measure(*kind, rounds=options.rounds) for kind in KINDS]
     print_table("Generated Sudokus, one thread", rows)
-    print(write_results("generator", rows))
+    print(write_results("generator", rows, threads=1))
 
 
 if __name__ == "__main__":
