@@ -1,95 +1,46 @@
 """A typed Python client: plain values in, frozen dataclasses out, exceptions for failed calls.
 
-``InkfillClient`` is for asyncio, ``SyncInkfillClient`` for everything else. What a call raises is in
-``service.client_errors``.
+``InkfillClient`` is for asyncio, ``SyncInkfillClient`` for everything else. What goes in and comes
+out is in ``service.client_messages``, what a call raises in ``service.client_errors``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import grpc
 from inkfill.v1 import (
-    canvas_pb2,
     canvas_pb2_grpc,
-    common_pb2,
     models_pb2,
     models_pb2_grpc,
     sudoku_pb2,
     sudoku_pb2_grpc,
 )
 
-from engine.canvas import SamplingParams
+from engine.client import ModelInfo
 from service.client_errors import InkfillError, from_rpc_error, from_status
+from service.client_messages import (
+    CanvasDraft,
+    DenoisedCanvas,
+    DenoiseOptions,
+    Puzzle,
+    SudokuAnswer,
+    SudokuDraft,
+    SudokuOptions,
+    canvas_event,
+    denoise_request,
+    denoised_canvas,
+    model_info,
+    solve_request,
+    sudoku_answer,
+    sudoku_event,
+)
 from service.loop_thread import LoopThread
-from solvers.base import Effort, Method, Outcome
-from solvers.sudoku.problem import SudokuProblem
-from solvers.sudoku.text import parse_puzzle
 
-T = TypeVar("T")
-
-#: Cells row by row (0 for a blank) or the text of a puzzle.
-Puzzle = str | Sequence[int]
-
-
-@dataclass(frozen=True)
-class CallReport:
-    """How an answer was reached; see ``Report`` in common.proto."""
-
-    model: str
-    weights_digest: str
-    method: Method | None
-    seed: int
-    steps: int
-    candidates: int
-    queue_ms: float
-    compute_ms: float
-
-
-@dataclass(frozen=True)
-class SudokuAnswer:
-    """What is known of a puzzle.
-
-    Attributes:
-        outcome: SOLVED, UNSATISFIABLE or UNDECIDED.
-        cells: row by row; the solution, the best draft, or empty.
-        conflicts: cells of clues that contradict each other.
-        unique: whether the solution is the only one; None if that was not asked or not proved.
-        report: how it was reached.
-    """
-
-    outcome: Outcome
-    cells: tuple[int, ...]
-    conflicts: tuple[int, ...]
-    unique: bool | None
-    report: CallReport
-
-
-@dataclass(frozen=True)
-class SudokuDraft:
-    """The canvas after a denoising step; see ``SolveDraft`` in sudoku.proto."""
-
-    step: int
-    cells: tuple[int, ...]
-    accepted: tuple[bool, ...]
-    entropy: tuple[float, ...]
-    candidate: int
-    method: Method | None
-
-
-@dataclass(frozen=True)
-class DenoisedCanvas:
-    """A denoised canvas; see ``DenoiseResponse`` in canvas.proto."""
-
-    tokens: tuple[int, ...]
-    entropy: tuple[float, ...]
-    candidate_mass: tuple[float, ...]
-    finish_reason: str
-    report: CallReport
+M = TypeVar("M")
 
 
 class InkfillClient:
@@ -122,107 +73,88 @@ class InkfillClient:
         """Close the connection; calls in flight are cancelled."""
         await self._channel.close()
 
-    async def solve_sudoku(
-        self,
-        puzzle: Puzzle,
-        *,
-        box: tuple[int, int] | None = None,
-        effort: Effort | None = None,
-        prove_unique: bool = False,
-    ) -> SudokuAnswer:
-        """Solve one puzzle.
-
-        Args:
-            puzzle: cells row by row or their text.
-            box: rows and columns of a box; None takes 3 x 3 for cells, and for text what its
-                length says.
-            effort: how hard to try; None for the defaults.
-            prove_unique: also prove whether the solution is the only one.
+    async def solve_sudoku(self, puzzle: Puzzle, **options: Unpack[SudokuOptions]) -> SudokuAnswer:
+        """Solve one puzzle; the options are those of ``SudokuOptions``.
 
         Raises:
             ProblemError: the text is no puzzle.
             InkfillError: the call failed.
         """
-        request = sudoku_request(puzzle, box, effort, prove_unique)
-        return _answer(await _call(self._sudoku.Solve(request, timeout=self.timeout)))
+        request = solve_request(puzzle, **options)
+        return sudoku_answer(await _answer(self._sudoku.Solve(request, timeout=self.timeout)))
 
     async def stream_sudoku(
-        self,
-        puzzle: Puzzle,
-        *,
-        box: tuple[int, int] | None = None,
-        effort: Effort | None = None,
-        prove_unique: bool = False,
-    ) -> AsyncIterator[SudokuDraft | SudokuAnswer]:
-        """Like ``solve_sudoku``, with every draft before the answer."""
-        request = sudoku_request(puzzle, box, effort, prove_unique)
-        with _errors():
-            async for event in self._sudoku.SolveStream(request, timeout=self.timeout):
-                yield _answer(event.response) if event.HasField("response") else _draft(event.draft)
+        self, puzzle: Puzzle, **options: Unpack[SudokuOptions]
+    ) -> AsyncGenerator[SudokuDraft | SudokuAnswer, None]:
+        """Like ``solve_sudoku``: the drafts in order, then the answer."""
+        request = solve_request(puzzle, **options)
+        call = self._sudoku.SolveStream(request, timeout=self.timeout)
+        async with aclosing(_events(call)) as events:
+            async for event in events:
+                yield sudoku_event(event)
 
     async def solve_many_sudoku(
-        self,
-        puzzles: Mapping[str, Puzzle],
-        *,
-        box: tuple[int, int] | None = None,
-        effort: Effort | None = None,
-    ) -> AsyncIterator[tuple[str, SudokuAnswer | InkfillError]]:
-        """Solve puzzles by id in one call; answers come as they finish, an error for a bad one."""
+        self, puzzles: Mapping[str, Puzzle], **options: Unpack[SudokuOptions]
+    ) -> AsyncGenerator[tuple[str, SudokuAnswer | InkfillError], None]:
+        """Solve puzzles by id in one call; answers come as they finish, an error for a bad one.
 
-        async def requests() -> AsyncIterator[sudoku_pb2.SolveManyRequest]:
-            for name, puzzle in puzzles.items():
-                request = sudoku_request(puzzle, box, effort, prove_unique=False)
-                yield sudoku_pb2.SolveManyRequest(id=name, request=request)
-
-        with _errors():
-            async for reply in self._sudoku.SolveMany(requests(), timeout=self.timeout):
+        Raises:
+            ProblemError: a text is no puzzle; nothing has been sent then.
+            InkfillError: the call as a whole failed.
+        """
+        requests = [
+            sudoku_pb2.SolveManyRequest(id=name, request=solve_request(puzzle, **options))
+            for name, puzzle in puzzles.items()
+        ]
+        call = self._sudoku.SolveMany(iter(requests), timeout=self.timeout)
+        async with aclosing(_events(call)) as replies:
+            async for reply in replies:
                 failed = reply.HasField("error")
-                yield reply.id, from_status(reply.error) if failed else _answer(reply.response)
+                yield (
+                    reply.id,
+                    from_status(reply.error) if failed else sudoku_answer(reply.response),
+                )
 
-    async def denoise(
-        self,
-        model: str,
-        length: int,
-        *,
-        clamps: Mapping[int, int] | None = None,
-        domains: Iterable[tuple[Sequence[int], Sequence[int]]] = (),
-        prompt: Sequence[int] = (),
-        sampling: SamplingParams | None = None,
-        seed: int | None = None,
-    ) -> DenoisedCanvas:
-        """Denoise a canvas of a text checkpoint.
-
-        Args:
-            model: name of a loaded model.
-            length: of the canvas, tokens.
-            clamps: position -> token.
-            domains: (positions, tokens that they may take) pairs.
-            prompt: tokens before the canvas.
-            sampling: the knobs; None for the model's defaults.
-            seed: of the noise; None draws one.
+    async def denoise(self, model: str, **options: Unpack[DenoiseOptions]) -> DenoisedCanvas:
+        """Denoise a canvas of a text model; the options are those of ``DenoiseOptions``.
 
         Raises:
             InkfillError: the call failed.
         """
-        request = canvas_pb2.DenoiseRequest(
-            model=model,
-            length=length,
-            prompt_tokens=prompt,
-            clamps=[canvas_pb2.Clamp(position=p, token=t) for p, t in (clamps or {}).items()],
-            domains=[canvas_pb2.Domain(positions=p, tokens=t) for p, t in domains],
-            sampling=_sampling(sampling, seed),
-        )
-        return _canvas(await _call(self._canvas.Denoise(request, timeout=self.timeout)))
+        request = denoise_request(model, **options)
+        return denoised_canvas(await _answer(self._canvas.Denoise(request, timeout=self.timeout)))
 
-    async def models(self) -> Sequence[models_pb2.Model]:
-        """The loaded models, as the messages of models.proto."""
+    async def denoise_stream(
+        self, model: str, **options: Unpack[DenoiseOptions]
+    ) -> AsyncGenerator[CanvasDraft | DenoisedCanvas, None]:
+        """Like ``denoise``: the drafts in order, then the canvas."""
+        request = denoise_request(model, **options)
+        call = self._canvas.DenoiseStream(request, timeout=self.timeout)
+        async with aclosing(_events(call)) as events:
+            async for event in events:
+                yield canvas_event(event)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The loaded models."""
         request = models_pb2.ListModelsRequest()
-        response = await _call(self._models.List(request, timeout=self.timeout))
-        return tuple(response.models)
+        response = await _answer(self._models.List(request, timeout=self.timeout))
+        return tuple(model_info(model) for model in response.models)
+
+    async def model(self, name: str) -> ModelInfo:
+        """One loaded model.
+
+        Raises:
+            ModelNotFoundError: none of that name is loaded.
+        """
+        request = models_pb2.GetModelRequest(name=name)
+        return model_info(await _answer(self._models.Get(request, timeout=self.timeout)))
 
 
 class SyncInkfillClient:
-    """``InkfillClient`` for code without an event loop. A context manager."""
+    """``InkfillClient`` for code without an event loop. A context manager.
+
+    A stream that is not read to its end is cancelled when its iterator is closed or collected.
+    """
 
     def __init__(self, address: str, timeout: float | None = None) -> None:
         self._loop = LoopThread()
@@ -244,131 +176,63 @@ class SyncInkfillClient:
         self._loop.call(self._client.close())
         self._loop.stop()
 
-    def solve_sudoku(self, puzzle: Puzzle, **options: Any) -> SudokuAnswer:
+    def solve_sudoku(self, puzzle: Puzzle, **options: Unpack[SudokuOptions]) -> SudokuAnswer:
         """See ``InkfillClient.solve_sudoku``."""
         return self._loop.call(self._client.solve_sudoku(puzzle, **options))
 
     def stream_sudoku(
-        self, puzzle: Puzzle, **options: Any
+        self, puzzle: Puzzle, **options: Unpack[SudokuOptions]
     ) -> Iterator[SudokuDraft | SudokuAnswer]:
         """See ``InkfillClient.stream_sudoku``."""
         return self._loop.iterate(self._client.stream_sudoku(puzzle, **options))
 
     def solve_many_sudoku(
-        self, puzzles: Mapping[str, Puzzle], **options: Any
+        self, puzzles: Mapping[str, Puzzle], **options: Unpack[SudokuOptions]
     ) -> Iterator[tuple[str, SudokuAnswer | InkfillError]]:
         """See ``InkfillClient.solve_many_sudoku``."""
         return self._loop.iterate(self._client.solve_many_sudoku(puzzles, **options))
 
-    def denoise(self, model: str, length: int, **options: Any) -> DenoisedCanvas:
+    def denoise(self, model: str, **options: Unpack[DenoiseOptions]) -> DenoisedCanvas:
         """See ``InkfillClient.denoise``."""
-        return self._loop.call(self._client.denoise(model, length, **options))
+        return self._loop.call(self._client.denoise(model, **options))
 
-    def models(self) -> Sequence[models_pb2.Model]:
+    def denoise_stream(
+        self, model: str, **options: Unpack[DenoiseOptions]
+    ) -> Iterator[CanvasDraft | DenoisedCanvas]:
+        """See ``InkfillClient.denoise_stream``."""
+        return self._loop.iterate(self._client.denoise_stream(model, **options))
+
+    def models(self) -> Sequence[ModelInfo]:
         """See ``InkfillClient.models``."""
         return self._loop.call(self._client.models())
 
-
-def sudoku_request(
-    puzzle: Puzzle, box: tuple[int, int] | None, effort: Effort | None, prove_unique: bool
-) -> sudoku_pb2.SolveRequest:
-    """The message for a puzzle. Cells are not checked here: that is the server's to do."""
-    if isinstance(puzzle, str):
-        problem: SudokuProblem = parse_puzzle(puzzle, *(box or (None, None)))
-        puzzle, box = problem.cells, (problem.geometry.box_rows, problem.geometry.box_cols)
-    rows, cols = box or (None, None)
-    return sudoku_pb2.SolveRequest(
-        cells=puzzle,
-        box_rows=rows,
-        box_cols=cols,
-        effort=_effort(effort or Effort()),
-        prove_unique=prove_unique,
-    )
-
-
-def _effort(effort: Effort) -> common_pb2.Effort:
-    return common_pb2.Effort(
-        max_steps=effort.max_steps,
-        candidates=effort.candidates,
-        seed=effort.seed,
-        guidance=effort.guidance.name,
-        exact_fallback=effort.exact_fallback,
-    )
-
-
-def _sampling(params: SamplingParams | None, seed: int | None) -> canvas_pb2.Sampling:
-    if params is None:
-        return canvas_pb2.Sampling(seed=seed)
-    return canvas_pb2.Sampling(
-        max_steps=params.max_steps,
-        t_min=params.t_min,
-        t_max=params.t_max,
-        entropy_bound=params.entropy_bound,
-        stability=params.stability,
-        confidence=params.confidence,
-        seed=seed,
-    )
-
-
-def _answer(response: sudoku_pb2.SolveResponse) -> SudokuAnswer:
-    return SudokuAnswer(
-        outcome=Outcome[common_pb2.Outcome.Name(response.outcome)],
-        cells=tuple(response.cells),
-        conflicts=tuple(response.conflicts),
-        unique=response.unique if response.HasField("unique") else None,
-        report=_report(response.report),
-    )
-
-
-def _draft(draft: sudoku_pb2.SolveDraft) -> SudokuDraft:
-    return SudokuDraft(
-        step=draft.step,
-        cells=tuple(draft.cells),
-        accepted=tuple(draft.accepted),
-        entropy=tuple(draft.entropy),
-        candidate=draft.candidate,
-        method=_method(draft.method),
-    )
-
-
-def _canvas(response: canvas_pb2.DenoiseResponse) -> DenoisedCanvas:
-    return DenoisedCanvas(
-        tokens=tuple(response.tokens),
-        entropy=tuple(response.entropy),
-        candidate_mass=tuple(response.candidate_mass),
-        finish_reason=canvas_pb2.FinishReason.Name(response.finish_reason),
-        report=_report(response.report),
-    )
-
-
-def _report(report: common_pb2.Report) -> CallReport:
-    return CallReport(
-        model=report.model,
-        weights_digest=report.weights_digest,
-        method=_method(report.method),
-        seed=report.seed,
-        steps=report.steps,
-        candidates=report.candidates,
-        queue_ms=report.queue_ms,
-        compute_ms=report.compute_ms,
-    )
-
-
-def _method(value: common_pb2.Method) -> Method | None:
-    return Method[common_pb2.Method.Name(value)] if value else None
+    def model(self, name: str) -> ModelInfo:
+        """See ``InkfillClient.model``."""
+        return self._loop.call(self._client.model(name))
 
 
 async def _open(address: str, timeout: float | None) -> InkfillClient:
+    """Make a client where its event loop runs."""
     return InkfillClient(address, timeout)
 
 
-async def _call(call: Awaitable[T]) -> T:
-    with _errors():
+async def _answer(call: Awaitable[M]) -> M:
+    with _raising_ours():
         return await call
 
 
+async def _events(call: Any) -> AsyncGenerator[Any, None]:
+    """The messages of a stream; leaving it early cancels the call."""
+    try:
+        with _raising_ours():
+            async for event in call:
+                yield event
+    finally:
+        call.cancel()
+
+
 @contextmanager
-def _errors() -> Iterator[None]:
+def _raising_ours() -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_REQUEST_ID_KEY = "x-request-id"
+
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class InkfillError(Exception):
     @property
     def is_callers(self) -> bool:
         """Whether the same request will fail again."""
-        return self.code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+        return isinstance(self, InvalidRequestError)
 
 
 class InvalidRequestError(InkfillError):
@@ -45,10 +51,14 @@ class InvalidRequestError(InkfillError):
     violations: Sequence[Violation] = ()
 
 
-class ModelNotFoundError(InkfillError):
+class ModelNotFoundError(InvalidRequestError):
     """No such model is loaded; ``name`` is what was asked for."""
 
     name: str = ""
+
+
+class MessageTooLargeError(InvalidRequestError):
+    """The request or the response is larger than the server, or this client, accepts."""
 
 
 class OverloadedError(InkfillError):
@@ -65,44 +75,72 @@ class DeadlineError(InkfillError, TimeoutError):
     """The answer did not come in time."""
 
 
+class ServerFaultError(InkfillError):
+    """The server failed; its log has the cause under ``request_id``."""
+
+
 _KINDS: dict[grpc.StatusCode, type[InkfillError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
-    grpc.StatusCode.NOT_FOUND: ModelNotFoundError,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.INTERNAL: ServerFaultError,
 }
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> InkfillError:
     """The exception that a failed call stands for."""
-    trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
-    request_id = trailers.get("x-request-id")
-    kind = _KINDS.get(error.code(), InkfillError)
-    failure = kind(error.code(), error.details() or "", str(request_id) if request_id else None)
-    status = rpc_status.from_call(error)
-    for detail in status.details if status else ():
-        _add_detail(failure, detail)
-    return failure
+    trailers = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status()
+    if isinstance(details := trailers.get(_DETAILS_KEY), bytes):
+        status = status_pb2.Status.FromString(details)
+    request_id = trailers.get(_REQUEST_ID_KEY)
+    said = str(request_id) if request_id else None
+    return _decoded(error.code(), error.details() or "", status, said)
 
 
 def from_status(status: status_pb2.Status) -> InkfillError:
     """The exception of an item that failed within a call."""
-    code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
-    failure = _KINDS.get(code, InkfillError)(code, status.message)
-    for detail in status.details:
-        _add_detail(failure, detail)
+    codes = {code.value[0]: code for code in grpc.StatusCode}
+    code = codes.get(status.code, grpc.StatusCode.UNKNOWN)
+    return _decoded(code, status.message, status, None)
+
+
+def _decoded(
+    code: grpc.StatusCode, message: str, status: status_pb2.Status, request_id: str | None
+) -> InkfillError:
+    resource = _detail(status, error_details_pb2.ResourceInfo)
+    retry = _detail(status, error_details_pb2.RetryInfo)
+    info = _detail(status, error_details_pb2.ErrorInfo)
+    if info is not None:
+        request_id = request_id or info.metadata.get("request_id")
+    failure = _kind(code, resource is not None, retry is not None)(code, message, request_id)
+    if isinstance(failure, InvalidRequestError):
+        failure.violations = _violations(status)
+    if isinstance(failure, ModelNotFoundError) and resource is not None:
+        failure.name = resource.resource_name
+    if isinstance(failure, OverloadedError) and retry is not None:
+        failure.retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
     return failure
 
 
-def _add_detail(failure: InkfillError, detail) -> None:  # type: ignore[no-untyped-def]  # an Any
-    request, resource = error_details_pb2.BadRequest(), error_details_pb2.ResourceInfo()
-    retry = error_details_pb2.RetryInfo()
-    if isinstance(failure, InvalidRequestError) and detail.Unpack(request):
-        failure.violations = tuple(
-            Violation(v.field, v.description) for v in request.field_violations
-        )
-    elif isinstance(failure, ModelNotFoundError) and detail.Unpack(resource):
-        failure.name = resource.resource_name
-    elif isinstance(failure, OverloadedError) and detail.Unpack(retry):
-        failure.retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
+def _kind(code: grpc.StatusCode, names_resource: bool, says_when: bool) -> type[InkfillError]:
+    if names_resource:
+        return ModelNotFoundError
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        # gRPC itself refuses what is too large, and has no details to add.
+        return OverloadedError if says_when else MessageTooLargeError
+    return _KINDS.get(code, InkfillError)
+
+
+def _violations(status: status_pb2.Status) -> tuple[Violation, ...]:
+    request = _detail(status, error_details_pb2.BadRequest)
+    fields = request.field_violations if request is not None else ()
+    return tuple(Violation(each.field, each.description) for each in fields)
+
+
+def _detail(status: status_pb2.Status, kind: type[M]) -> M | None:
+    """The first detail of a kind, if there is one."""
+    for packed in status.details:
+        if packed.Unpack(detail := kind()):
+            return detail
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -15,27 +15,38 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="inkfill-client", daemon=True
+        )
         self._thread.start()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
-        """Go through an async iterator."""
+        """Run a coroutine to its end and return its result; an interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            while True:
-                yield self.call(_next(items))
-        except StopAsyncIteration:
-            return
+            return future.result()
+        finally:
+            future.cancel()
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """Go through an async generator; close it when the caller stops early."""
+        try:
+            while batch := self.call(_next(items)):
+                yield from batch
+        finally:
+            if self._thread.is_alive():
+                self.call(items.aclose())
 
     def stop(self) -> None:
         """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
 
-async def _next(items: AsyncIterator[T]) -> T:
-    return await anext(items)
+async def _next(items: AsyncGenerator[T, None]) -> list[T]:
+    """The next item, or nothing after the last one."""
+    async for item in items:
+        return [item]
+    return []

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
-        threads: CPU threads that the engine computes with; absent: one.
+        threads: CPU threads that the engine computes with; absent: one a core.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
