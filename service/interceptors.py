@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class Call:
         request_id: the caller's, or one made here.
         code: how it ended.
         sent: responses sent so far.
-        outcome: of the problem, if the last response had one.
+        outcomes: of the problems answered so far, by name.
     """
 
     method: str
@@ -51,7 +52,7 @@ class Call:
     request_id: str = ""
     code: grpc.StatusCode = grpc.StatusCode.OK
     sent: int = 0
-    outcome: str = ""
+    outcomes: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.perf_counter)
 
     def note(self, response: Message) -> None:
@@ -59,7 +60,7 @@ class Call:
         self.sent += 1
         answer = getattr(response, "response", response)
         if outcome := getattr(answer, "outcome", 0):
-            self.outcome = Outcome.Name(outcome)
+            self.outcomes[Outcome.Name(outcome)] += 1
 
 
 #: Something that is true of a call while it is served.
@@ -91,8 +92,10 @@ async def logged(call: Call) -> AsyncIterator[None]:
             "peer": call.context.peer(),
             "sent": call.sent,
         }
-        if call.outcome:
-            facts["outcome"] = call.outcome
+        if call.outcomes.total() == 1:
+            facts["outcome"] = next(iter(call.outcomes))
+        elif call.outcomes:
+            facts["outcomes"] = dict(call.outcomes)
         log.info("call", **facts)
 
 

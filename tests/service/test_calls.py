@@ -78,6 +78,15 @@ async def test_a_stream_is_one_line_with_the_outcome_of_its_last_event(stub, log
     assert (line["code"], line["outcome"], line["sent"]) == ("OK", "SOLVED", 4)
 
 
+async def test_many_are_one_line_that_counts_their_outcomes(stub, log):
+    clash = sudoku_pb2.SolveRequest(cells=[1, 1] + [0] * 79)
+    items = [sudoku_pb2.SolveManyRequest(request=r) for r in (puzzle(), clash, puzzle())]
+    async for _ in stub.SolveMany(iter(items)):
+        pass
+    (line,) = calls(log)
+    assert line["outcomes"] == {"SOLVED": 2, "UNSATISFIABLE": 1}
+
+
 async def test_a_refused_call_is_logged_with_its_code(stub, log):
     with pytest.raises(grpc.aio.AioRpcError):
         await stub.Solve(sudoku_pb2.SolveRequest())
