@@ -18,6 +18,7 @@ from engine.batch_state import BatchState, first_state
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.constraints import Constraint
 from engine.guidance import dive
+from engine.kernels.cpu_decoder import CpuDecoder
 from engine.model import DiffusionGemma, PromptCache
 from engine.noise import CounterNoise
 from engine.relations import Relations
@@ -79,9 +80,19 @@ class StepOutcome:
 class CanvasBatch:
     """The running canvases of one layout on one model."""
 
-    def __init__(self, model: DiffusionGemma, layout: Layout) -> None:
+    def __init__(
+        self, model: DiffusionGemma, layout: Layout, fast: CpuDecoder | None = None
+    ) -> None:
+        """Start empty.
+
+        Args:
+            model: the network, and the reference for what ``fast`` computes.
+            layout: of every canvas to come.
+            fast: decodes in the model's stead wherever it can.
+        """
         self.model = model
         self.layout = layout
+        self._fast = fast
         self.tickets: list[Ticket] = []
         self._state: BatchState | None = None
         self._caches: list[PromptCache] = []
@@ -119,7 +130,7 @@ class CanvasBatch:
         if state is None or not self.tickets:
             return StepOutcome((), ())
         plan, prompt = self._attention()
-        logits = self.model.decode(state.canvas, state.belief, plan, prompt)
+        logits = self._decode(state, plan, prompt)
         step = self._denoise(state, logits)
         state = _advance(state, step)
         self._state = state
@@ -162,6 +173,14 @@ class CanvasBatch:
                 visible = prompt_visibility(config, self._prompt.lengths, self.layout.length)
             self._plan = plan_attention(config, self.layout.relations, device, visible)
         return self._plan, self._prompt
+
+    def _decode(
+        self, state: BatchState, plan: AttentionPlan, prompt: PromptCache | None
+    ) -> Tensor:
+        fast = self._fast
+        if fast is not None and prompt is None and fast.supports(self.model, plan):
+            return fast.decode(state.canvas, state.belief, plan, state.free)
+        return self.model.decode(state.canvas, state.belief, plan, prompt)
 
     def _denoise(self, state: BatchState, logits: Tensor) -> StepResult:
         remaining = state.max_steps - state.steps

@@ -8,6 +8,7 @@ models; callers only append to a queue and await.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 import structlog
+import torch
 
 from engine.batcher import CanvasBatch, Layout, Ticket
 from engine.canvas import CanvasError, CanvasRequest, CanvasResult, Draft
@@ -26,6 +28,7 @@ from engine.client import (
     OnDraft,
     UnknownModelError,
 )
+from engine.kernels.cpu_decoder import CpuDecoder, supports_model
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +40,12 @@ class EngineLimits:
     Attributes:
         max_batch: canvases running at once, all models together.
         max_queue: canvases waiting; one more is refused.
+        threads: CPU threads for small models; 0 for every core.
     """
 
     max_batch: int = 64
     max_queue: int = 1024
+    threads: int = 0
 
 
 @dataclass(eq=False)
@@ -67,6 +72,12 @@ class Engine:
     ) -> None:
         self.limits = limits or EngineLimits()
         self._checkpoints = dict(checkpoints)
+        threads = self.limits.threads or os.cpu_count() or 1
+        self._fast = {
+            name: CpuDecoder(checkpoint.model, threads)
+            for name, checkpoint in checkpoints.items()
+            if supports_model(checkpoint.model)
+        }
         self._waiting: deque[_Job] = deque()
         self._running: dict[tuple[str, Layout], CanvasBatch] = {}
         self._wake = threading.Condition()
@@ -158,6 +169,10 @@ class Engine:
             self._wake.notify()
 
     def _run(self) -> None:
+        if len(self._fast) == len(self._checkpoints):
+            # What is left to torch are small tensors, for which its threads only wait for each
+            # other. The setting is this thread's alone.
+            torch.set_num_threads(1)
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stopping or self._waiting or self._running)
@@ -192,7 +207,8 @@ class Engine:
     def _advance(self, key: tuple[str, Layout], arrivals: Sequence[_Job]) -> None:
         batch = self._running.get(key)
         if batch is None:
-            batch = CanvasBatch(self._checkpoints[key[0]].model, key[1])
+            model, layout = self._checkpoints[key[0]].model, key[1]
+            batch = CanvasBatch(model, layout, self._fast.get(key[0]))
             self._running[key] = batch
         departed = batch.admit(arrivals) if arrivals else []
         outcome = batch.step()

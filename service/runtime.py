@@ -46,9 +46,11 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    # Small models step fastest on one thread; larger ones and GPUs set this themselves.
-    torch.set_num_threads(settings.threads or 1)
-    limits = EngineLimits(max_batch=settings.max_batch, max_queue=settings.max_queue)
+    # The decoder has threads of its own; torch's would only wait for each other beside them.
+    torch.set_num_threads(1)
+    limits = EngineLimits(
+        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads or 0
+    )
     with Engine(load_models(settings), limits) as engine:
         async with Server(engine, settings) as server:
             yield server

@@ -31,7 +31,7 @@ def serve(
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads of the engine. [default: 1]")
+        int | None, typer.Option(help="CPU threads of the engine. [default: one a core]")
     ] = None,
     max_batch: Annotated[
         int | None, typer.Option(help="Canvases denoised together. [default: 64]")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.batcher import CanvasBatch, Layout, Ticket
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
+from engine.kernels.cpu_decoder import CpuDecoder
 from engine.model import DiffusionGemma
 from tests.engine.factories import (
     CELLS,
@@ -22,12 +23,15 @@ from tests.engine.factories import (
 
 
 def run_together(
-    model: DiffusionGemma, requests: list[CanvasRequest], joining: list[int] | None = None
+    model: DiffusionGemma,
+    requests: list[CanvasRequest],
+    joining: list[int] | None = None,
+    fast: CpuDecoder | None = None,
 ) -> list[CanvasResult]:
     """Denoise requests in one batch; ``joining[i]`` is the step at which request i joins."""
     joining = joining or [0] * len(requests)
     tickets = [Ticket(request) for request in requests]
-    batch = CanvasBatch(model, Layout.of(requests[0]))
+    batch = CanvasBatch(model, Layout.of(requests[0]), fast)
     results: dict[Ticket, CanvasResult] = {}
     step = 0
     while len(results) < len(requests):
@@ -39,8 +43,10 @@ def run_together(
     return [results[ticket] for ticket in tickets]
 
 
-def test_the_same_seed_gives_the_same_answer_in_any_batch() -> None:
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_the_same_seed_gives_the_same_answer_in_any_batch(threads: int | None) -> None:
     model, chooser = small_model(), random.Random(0)
+    fast = CpuDecoder(model, threads) if threads else None
     requests = [
         latin_request(
             {chooser.randrange(CELLS): chooser.randrange(1, VOCABULARY)},
@@ -50,11 +56,11 @@ def test_the_same_seed_gives_the_same_answer_in_any_batch() -> None:
         )
         for seed in range(60)
     ]
-    alone = [run_together(model, [request])[0] for request in requests]
+    alone = [run_together(model, [request], fast=fast)[0] for request in requests]
     for _ in range(2):
         order = chooser.sample(range(60), 60)
         joining = [chooser.randrange(12) for _ in order]
-        mixed = run_together(model, [requests[i] for i in order], joining)
+        mixed = run_together(model, [requests[i] for i in order], joining, fast)
         for index, result in zip(order, mixed, strict=True):
             assert np.array_equal(result.tokens, alone[index].tokens)
             assert result.steps == alone[index].steps
