@@ -1,7 +1,7 @@
 """The decoder pass of a small model on the CPU, several times as fast as ``DiffusionGemma.decode``.
 
-A thread takes one canvas at a time through the whole network, so that its activations stay in
-the cache; between matrix products nothing is read or written twice without need. A canvas is
+A thread takes a few canvases at a time through the network, so that weights and activations stay
+in its cache; between matrix products nothing is read or written without need. Every canvas is
 computed alone: its logits are the same bits whatever else is in the batch, on any number of
 threads. Rows are laid out with the free cells first. Clamped cells enter by table, and leave
 after the last layer's keys, because nobody reads their logits.
@@ -91,8 +91,9 @@ def _condition(work, at, model, weights, tokens, belief, order, rows):  # type: 
         model.measure_width // 32, work, at.measured, model.measure_width, rows,
     )  # fmt: skip
     scale_by_norm(
-        work, at.belief, stride, at.measured, model.measure_width, rows, model.size, model.eps
-    )
+        work, at.belief, stride, at.measured, model.measure_width, rows, model.size, model.eps,
+        at.sums,
+    )  # fmt: skip
     gated(
         work, at.belief, stride, weights, model.gate_at, model.vocabulary,
         model.inner_width // 16, work, at.inner, model.inner_width, rows,
@@ -102,7 +103,7 @@ def _condition(work, at, model, weights, tokens, belief, order, rows):  # type: 
         model.stride // 32, work, at.residual, model.stride, rows,
     )  # fmt: skip
     add_embedding(work, at.residual, model.stride, rows, tokens, order, weights, model.embedding_at)
-    normalise(work, at.residual, at.residual, model.stride, rows, model.size, model.eps)
+    normalise(work, at.residual, at.residual, model.stride, rows, model.size, model.eps, at.sums)
 
 
 @njit(cache=True, nogil=True)
@@ -111,7 +112,7 @@ def _begin(work, at, model, weights, tokens, order, known, clamped):  # type: ig
     table = model.clamped_at if clamped else model.fresh_at
     rows = len(order)
     look_up(work, at.residual, model.stride, known, rows, tokens, order, weights, table)
-    normalise(work, at.residual, at.normed, model.stride, rows, model.size, model.eps)
+    normalise(work, at.residual, at.normed, model.stride, rows, model.size, model.eps, at.sums)
 
 
 @njit(cache=True, nogil=True)
@@ -137,7 +138,7 @@ def _finish(work, at, model, layer, weights, rows):  # type: ignore[no-untyped-d
     )  # fmt: skip
     add_attention(
         work, at.residual, at.dense, at.normed, model.stride, rows, model.size, model.eps,
-        weights, layer.attention_norm_at,
+        weights, layer.attention_norm_at, at.sums,
     )  # fmt: skip
     inner = layer.dense_width + layer.expert_width
     gated(
@@ -154,7 +155,7 @@ def _finish(work, at, model, layer, weights, rows):  # type: ignore[no-untyped-d
     )  # fmt: skip
     add_feedforward(
         work, at.residual, at.dense, at.expert, at.normed, model.stride, rows, model.size,
-        model.eps, weights, layer.feedforward_norms_at,
+        model.eps, weights, layer.feedforward_norms_at, at.sums,
     )  # fmt: skip
 
 
@@ -168,34 +169,43 @@ def _head(work, at, model, weights, order, rows, logits):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _decode_canvas(scratch, network, plan, tokens, belief, free, logits):  # type: ignore[no-untyped-def]
-    """One canvas. An empty ``belief`` stands for none, an empty ``free`` for all free."""
+def _enter(t, scratch, network, cells, tokens, belief, free):  # type: ignore[no-untyped-def]
+    """Canvas ``t`` of a tile up to its first layer. Returns its rows of free cells.
+
+    An empty ``belief`` stands for none, an empty ``free`` for all free.
+    """
     work, at, order, row_of, index = scratch
-    model, layers, weights = network
-    groups, cells = plan
-    length = len(tokens)
-    rows = _arrange(free, order, row_of)
+    model, _, weights = network
+    rows = _arrange(free, order[t], row_of[t])
     for i in range(len(cells)):
-        index[i] = row_of[cells[i]]
+        index[t, i] = row_of[t, cells[i]]
     known = 0
     if len(belief):
         known = rows
-        _condition(work, at[0], model[0], weights, tokens, belief, order, rows)
-    _begin(work, at[0], model[0], weights, tokens, order, known, len(belief) > 0)
-    for i in range(len(layers)):
-        needed = rows if i == len(layers) - 1 else length
-        _project(work, at[0], model[0], layers[i], weights, length, needed)
-        attend(work, at[0], layers[i], weights, model[0].eps, groups, index, length)
-        _finish(work, at[0], model[0], layers[i], weights, needed)
-    _head(work, at[0], model[0], weights, order, rows, logits)
+        _condition(work, at[t], model[0], weights, tokens, belief, order[t], rows)
+    _begin(work, at[t], model[0], weights, tokens, order[t], known, len(belief) > 0)
+    return rows
 
 
 @njit(cache=True, nogil=True)
-def _decode(first, last, scratch, network, plan, inputs, logits):  # type: ignore[no-untyped-def]
-    """Canvases ``first`` to ``last``."""
+def _decode_tile(first, last, scratch, network, plan, inputs, logits):  # type: ignore[no-untyped-def]
+    """Canvases ``first`` to ``last``, layer by layer, so that they share each layer's weights."""
+    work, at, order, _, index = scratch
+    model, layers, weights = network
+    groups, cells = plan
     canvas, belief, free = inputs
-    for b in range(first, last):
-        _decode_canvas(scratch, network, plan, canvas[b], belief[b], free[b], logits[b])
+    length, needed = canvas.shape[1], np.zeros(last - first, np.int64)
+    for t in range(last - first):
+        b = first + t
+        needed[t] = _enter(t, scratch, network, cells, canvas[b], belief[b], free[b])
+    for i in range(len(layers)):
+        for t in range(last - first):
+            rows = needed[t] if i == len(layers) - 1 else length
+            _project(work, at[t], model[0], layers[i], weights, length, rows)
+            attend(work, at[t], layers[i], weights, model[0].eps, groups, index[t], length)
+            _finish(work, at[t], model[0], layers[i], weights, rows)
+    for t in range(last - first):
+        _head(work, at[t], model[0], weights, order[t], needed[t], logits[first + t])
 
 
 @njit(cache=True, nogil=True)
@@ -207,15 +217,17 @@ def _fill_clamped(work, at, model, weights, tokens, belief):  # type: ignore[no-
     weights[target : target + size] = work[first : first + size]
 
 
-#: A thread's scratch: activations, where they are, which cell a row is, which row a cell is, and
-#: the rows of the plan's classes.
+#: Canvases that a thread takes through the layers together: as many as stay in its cache.
+_TILE = 8
+#: A thread's scratch: activations; and for each canvas of a tile where they are, which cell a row
+#: is, which row a cell is, and the rows of the plan's classes.
 _Scratch = tuple[Floats, Records, Ints, Ints, Ints]
 
 
 def _scratch(weights: PackedWeights, length: int, indices: int) -> _Scratch:
-    at, size = plan_buffers(weights.model[0], weights.layers, length)
-    order, row_of = np.zeros((2, length), np.int64)
-    return aligned(size), at, order, row_of, np.zeros(indices, np.int64)
+    at, size = plan_buffers(weights.model[0], weights.layers, length, _TILE)
+    order, row_of = np.zeros((2, _TILE, length), np.int64)
+    return aligned(size), at, order, row_of, np.zeros((_TILE, indices), np.int64)
 
 
 class CpuDecoder:
@@ -285,8 +297,8 @@ class CpuDecoder:
         return self._layout
 
     def _run(self, batch: int, layout: Layout, inputs: Sequence[Any], logits: Floats) -> None:
-        """Share the batch out among the threads, a few canvases at a time."""
-        share = max(1, batch // (4 * self.threads))
+        """Share the batch out among the threads, a tile at a time."""
+        share = min(_TILE, -(-batch // self.threads))
         starts = iter(range(0, batch, share))
         network = self._weights.model, self._layers, self._weights.flat
         plan = layout.groups, layout.index
@@ -294,7 +306,7 @@ class CpuDecoder:
         def work(scratch: _Scratch) -> None:
             for first in starts:
                 last = min(first + share, batch)
-                _decode(first, last, scratch, network, plan, inputs, logits)
+                _decode_tile(first, last, scratch, network, plan, inputs, logits)
 
         helpers = min(self.threads, batch) - 1
         waiting = [self._pool.submit(work, self._scratch[1 + i]) for i in range(helpers)]

@@ -35,7 +35,7 @@ MODEL = _record(
 #: One layer. ``width`` is a head's size in whole vectors; a row of its projection holds queries,
 #: from ``keys_from`` on keys, from ``values_from`` on values; ``units`` counts key and value heads.
 LAYER = _record(
-    "size width heads kv_heads units units_stride projected_stride keys_from values_from "
+    "size width heads kv_heads units projected_stride keys_from values_from "
     "heads_stride query_at key_at query_norm_at output_at attention_norm_at "
     "gate_at dense_width expert_width dense_down_at expert_down_at feedforward_norms_at "
     "first_group last_group"
@@ -45,8 +45,8 @@ LAYER = _record(
 GROUP = _record("first_head last_head classes size stride cells_at")
 #: Where a thread keeps what: float32 offsets.
 BUFFERS = _record(
-    "residual normed belief measured inner projected inverses keys values queries scores sums "
-    "mixed heads dense expert"
+    "residual normed belief measured inner projected inverses queries scores sums heads dense "
+    "expert"
 )
 
 
@@ -133,36 +133,41 @@ def _classes(group: HeadGroup, length: int) -> Ints:
     return group.cells.numpy()
 
 
-def plan_buffers(model: np.void, layers: Records, length: int) -> tuple[Records, int]:
-    """Place the activations of a canvas of ``length`` cells in scratch.
+def plan_buffers(
+    model: np.void, layers: Records, length: int, canvases: int
+) -> tuple[Records, int]:
+    """Place the activations of canvases of ``length`` cells in scratch.
+
+    What lasts from layer to layer each canvas has for itself, the rest they share.
 
     Returns:
-        One ``BUFFERS`` record, and how many elements the scratch must have.
+        ``BUFFERS`` records, one a canvas, and how many elements the scratch must have.
     """
     stride, width = int(model["stride"]), int(layers["width"].max())
     inner = int((layers["dense_width"] + layers["expert_width"]).max())
     measured = int(max(model["measure_width"], model["vocabulary_stride"]))
-    sizes = {
-        "residual": length * stride,
-        "normed": length * stride,
-        "belief": length * int(model["vocabulary_stride"]),
-        "measured": length * measured,
-        "inner": length * max(inner, int(model["inner_width"])),
-        # Squares are summed for sixteen heads at once, also where a row has fewer left.
-        "projected": length * int(layers["projected_stride"].max()) + LANES * width,
-        "inverses": length * int(layers["units_stride"].max()),
-        "keys": length * width,
-        "values": length * width,
+    rows = padded(length, LANES)  # lengths of rows are taken of sixteen at once
+    own = {"residual": rows * stride, "normed": rows * stride}
+    shared = {
+        "belief": rows * int(model["vocabulary_stride"]),
+        "measured": rows * measured,
+        "inner": rows * max(inner, int(model["inner_width"])),
+        # And of sixteen heads, also where a row has fewer left.
+        "projected": rows * int(layers["projected_stride"].max()) + LANES * width,
+        "inverses": rows * int(layers["units"].max()) + LANES,
         "queries": LANES * width,
-        "scores": length * LANES,
-        "sums": LANES,
-        "mixed": LANES * width,
-        "heads": length * int(layers["heads_stride"].max()),
-        "dense": length * stride,
-        "expert": length * stride,
+        "scores": rows * LANES,
+        "sums": 2 * LANES,
+        "heads": rows * int(layers["heads_stride"].max()),
+        "dense": rows * stride,
+        "expert": rows * stride,
     }
-    record, end = np.zeros(1, BUFFERS), 0
-    for name, size in sizes.items():
-        record[name] = end
+    records, end = np.zeros(canvases, BUFFERS), 0
+    for name, size in shared.items():
+        records[name] = end
         end += padded(size, LANES)
-    return record, end
+    for record in records:
+        for name, size in own.items():
+            record[name] = end
+            end += padded(size, LANES)
+    return records, end

@@ -2,33 +2,24 @@
 
 Matrices lie in one flat scratch array ``x``; a matrix is given by where it begins. Rows are
 ``stride`` apart, a multiple of 16; their first ``size`` elements count and the rest are zero.
+Lengths are taken of sixteen rows at once; ``sums`` is room for 32 elements.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
-from engine.kernels.simd import add, fma, load, mul, splat, store, tanh, total
+from engine.kernels.simd import add, fma, load, mul, rsqrt, splat, store, sums_of_squares, tanh
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
-
-
-@njit(cache=True, nogil=True)
-def _inverse_norm(x, row, stride, size, eps):  # type: ignore[no-untyped-def]
-    """``1 / rms`` of one row."""
-    squares = splat(_ZERO)
-    for c in range(0, stride, 16):
-        v = load(x, row + c)
-        squares = fma(v, v, squares)
-    return _from_squares(squares, size, eps)
+_ONE = np.float32(1)
 
 
 @njit(cache=True, nogil=True)
-def _from_squares(squares, size, eps):  # type: ignore[no-untyped-def]
-    return _ONE / np.float32(math.sqrt(total(squares) / np.float32(size) + eps))
+def _inverse_norms(x, at, stride, size, eps, out):  # type: ignore[no-untyped-def]
+    """``1 / rms`` of sixteen rows; a matrix has room for whole sixteens."""
+    squares = sums_of_squares(x, at, stride)
+    store(x, out, rsqrt(fma(squares, splat(_ONE / np.float32(size)), splat(eps))))
 
 
 @njit(cache=True, nogil=True)
@@ -38,70 +29,76 @@ def _scale(x, row, out, stride, factor):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def scale_by_norm(x, at, stride, measured, measured_stride, rows, size, eps):  # type: ignore[no-untyped-def]
+def scale_by_norm(x, at, stride, measured, measured_stride, rows, size, eps, sums):  # type: ignore[no-untyped-def]
     """Divide each row by the root mean square, over ``size``, of its row in another matrix."""
-    for r in range(rows):
-        factor = _inverse_norm(x, measured + r * measured_stride, measured_stride, size, eps)
-        _scale(x, at + r * stride, at + r * stride, stride, factor)
+    for first in range(0, rows, 16):
+        _inverse_norms(x, measured + first * measured_stride, measured_stride, size, eps, sums)
+        for r in range(first, min(first + 16, rows)):
+            row = at + r * stride
+            _scale(x, row, row, stride, x[sums + r - first])
 
 
 @njit(cache=True, nogil=True)
-def normalise(x, at, out, stride, rows, size, eps):  # type: ignore[no-untyped-def]
+def normalise(x, at, out, stride, rows, size, eps, sums):  # type: ignore[no-untyped-def]
     """``out = x / rms(x)``, row by row; both may be one matrix."""
-    for r in range(rows):
-        factor = _inverse_norm(x, at + r * stride, stride, size, eps)
-        _scale(x, at + r * stride, out + r * stride, stride, factor)
+    for first in range(0, rows, 16):
+        _inverse_norms(x, at + first * stride, stride, size, eps, sums)
+        for r in range(first, min(first + 16, rows)):
+            _scale(x, at + r * stride, out + r * stride, stride, x[sums + r - first])
 
 
 @njit(cache=True, nogil=True)
-def add_attention(x, residual, mixed, normed, stride, rows, size, eps, weights, norm_at):  # type: ignore[no-untyped-def]
+def add_attention(  # type: ignore[no-untyped-def]
+    x, residual, mixed, normed, stride, rows, size, eps, weights, norm_at, sums
+):
     """``residual += norm(mixed)``, then ``normed = residual / rms(residual)``."""
-    for r in range(rows):
-        row, extra = residual + r * stride, mixed + r * stride
-        factor = splat(_inverse_norm(x, extra, stride, size, eps))
-        squares = splat(_ZERO)
-        for c in range(0, stride, 16):
-            v = fma(mul(load(x, extra + c), factor), load(weights, norm_at + c), load(x, row + c))
-            store(x, row + c, v)
-            squares = fma(v, v, squares)
-        _scale(x, row, normed + r * stride, stride, _from_squares(squares, size, eps))
+    for first in range(0, rows, 16):
+        count, skip = min(16, rows - first), first * stride
+        _inverse_norms(x, mixed + skip, stride, size, eps, sums)
+        for r in range(count):
+            row, extra = residual + skip + r * stride, mixed + skip + r * stride
+            factor = splat(x[sums + r])
+            for c in range(0, stride, 16):
+                v = mul(load(x, extra + c), factor)
+                store(x, row + c, fma(v, load(weights, norm_at + c), load(x, row + c)))
+        normalise(x, residual + skip, normed + skip, stride, count, size, eps, sums)
 
 
 @njit(cache=True, nogil=True)
 def add_feedforward(  # type: ignore[no-untyped-def]
-    x, residual, dense, expert, normed, stride, rows, size, eps, weights, norms_at
+    x, residual, dense, expert, normed, stride, rows, size, eps, weights, norms_at, sums
 ):
     """``residual = scalar (residual + norm(norm(dense) + norm(expert)))``; ``normed`` of that.
 
     At ``norms_at``: the weights of the norms of dense and expert, that of their sum times the
     scalar, and a row of the scalar alone.
     """
-    for r in range(rows):
-        row, both = residual + r * stride, dense + r * stride
-        squares = _join(x, both, expert + r * stride, stride, size, eps, weights, norms_at)
-        factor = splat(_from_squares(squares, size, eps))
-        squares = splat(_ZERO)
-        for c in range(0, stride, 16):
-            v = mul(load(x, row + c), load(weights, norms_at + 3 * stride + c))
-            weight = load(weights, norms_at + 2 * stride + c)
-            v = fma(mul(load(x, both + c), factor), weight, v)
-            store(x, row + c, v)
-            squares = fma(v, v, squares)
-        _scale(x, row, normed + r * stride, stride, _from_squares(squares, size, eps))
+    for first in range(0, rows, 16):
+        count, skip = min(16, rows - first), first * stride
+        _join(x, dense + skip, expert + skip, stride, count, size, eps, weights, norms_at, sums)
+        _inverse_norms(x, dense + skip, stride, size, eps, sums)
+        for r in range(count):
+            row, both = residual + skip + r * stride, dense + skip + r * stride
+            factor = splat(x[sums + r])
+            for c in range(0, stride, 16):
+                v = mul(load(x, row + c), load(weights, norms_at + 3 * stride + c))
+                weight = load(weights, norms_at + 2 * stride + c)
+                store(x, row + c, fma(mul(load(x, both + c), factor), weight, v))
+        normalise(x, residual + skip, normed + skip, stride, count, size, eps, sums)
 
 
 @njit(cache=True, nogil=True)
-def _join(x, dense, expert, stride, size, eps, weights, norms_at):  # type: ignore[no-untyped-def]
-    """``dense = norm(dense) + norm(expert)`` for one row; returns its squares, sixteen sums."""
-    dense_factor = splat(_inverse_norm(x, dense, stride, size, eps))
-    expert_factor = splat(_inverse_norm(x, expert, stride, size, eps))
-    squares = splat(_ZERO)
-    for c in range(0, stride, 16):
-        v = mul(mul(load(x, expert + c), expert_factor), load(weights, norms_at + stride + c))
-        v = fma(mul(load(x, dense + c), dense_factor), load(weights, norms_at + c), v)
-        store(x, dense + c, v)
-        squares = fma(v, v, squares)
-    return squares
+def _join(x, dense, expert, stride, count, size, eps, weights, norms_at, sums):  # type: ignore[no-untyped-def]
+    """``dense = norm(dense) + norm(expert)`` for up to sixteen rows."""
+    _inverse_norms(x, dense, stride, size, eps, sums)
+    _inverse_norms(x, expert, stride, size, eps, sums + 16)
+    for r in range(count):
+        left, right = dense + r * stride, expert + r * stride
+        left_factor, right_factor = splat(x[sums + r]), splat(x[sums + 16 + r])
+        for c in range(0, stride, 16):
+            v = mul(mul(load(x, right + c), right_factor), load(weights, norms_at + stride + c))
+            w = mul(load(x, left + c), left_factor)
+            store(x, left + c, fma(w, load(weights, norms_at + c), v))
 
 
 @njit(cache=True, nogil=True)

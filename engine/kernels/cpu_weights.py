@@ -153,7 +153,6 @@ def _pack_attention(arena: Arena, layer: Layer, stride: int) -> dict[str, int]:
         "heads": heads,
         "kv_heads": kv_heads,
         "units": units,
-        "units_stride": padded(units, LANES),
         "projected_stride": keys_from + padded(both.shape[1]),
         "keys_from": keys_from,
         "values_from": keys_from if value is None else keys_from + key.shape[1],

@@ -347,8 +347,9 @@ def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: 
     """Sixteen elements of sixteen rows -> sixteen vectors of one element a row each.
 
     Row ``i`` begins at ``at + stride * rows[rows_at + i]``; the vectors go to ``out_at`` on.
+    Returns the rows' sums of squares, one a lane.
     """
-    numbers = (types.intp, types.intp)
+    number = types.intp
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         array, at, stride, rows, rows_at, out, out_at = arguments
@@ -360,8 +361,48 @@ def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: 
         for i in range(LANES):
             row = builder.load(builder.gep(index, [_I64(i)]))
             vectors.append(read(builder, builder.gep(start, [builder.mul(row, stride)])))
+        squares = [zeros()] * 4
         for i, column in enumerate(transposed(builder, vectors)):
             write(builder, column, builder.gep(target, [_I64(LANES * i)]))
-        return context.get_dummy_value()
+            squares[i % 4] = multiply_add(builder, column, column, squares[i % 4])
+        return _reduce(squares, builder.fadd)
 
-    return types.void(array, *numbers, rows, types.intp, out, types.intp), codegen
+    return lanes(array, number, number, rows, number, out, number), codegen
+
+
+@intrinsic
+def column_maximum(context, array, at, count):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """The largest of ``count`` vectors, lane by lane, four at a time to keep both ports busy."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array, at, count = arguments
+        start = pointer(context, builder, signature.args[0], array, at)
+        before = builder.block
+        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+        last = builder.sub(count, _I64(1))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(_I64)
+        old = [builder.phi(_VECTOR) for _ in range(4)]
+        new = []
+        for i, top in enumerate(old):
+            place = builder.add(k, _I64(i))
+            inside = builder.select(builder.icmp_signed("<", place, last), place, last)
+            value = read(builder, builder.gep(start, [builder.mul(inside, _I64(LANES))]))
+            new.append(larger(builder, value, top))
+            top.add_incoming(constant(float("-inf")), before)
+            top.add_incoming(new[-1], loop)
+        following = builder.add(k, _I64(4))
+        k.add_incoming(_I64(0), before)
+        k.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+        builder.position_at_end(after)
+        return _reduce(new, lambda a, b: larger(builder, a, b))
+
+    return lanes(array, types.intp, types.intp), codegen
+
+
+def _reduce(values: Sequence[Value], join: Callable[..., Value]) -> Value:
+    """Four values joined pairwise."""
+    a, b, c, d = values
+    return join(join(a, b), join(c, d))
