@@ -214,7 +214,7 @@ def _read_generation(path: Path, config: ModelConfig) -> GenerationParams:
     try:
         data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return GenerationParams.from_json(data, config)
-    except ValueError as error:  # JSONDecodeError and CanvasError are ValueErrors
+    except (ValueError, TypeError, AttributeError) as error:  # not JSON, or values of other types
         raise CheckpointError(f"{path}: {error}") from None
 
 

@@ -40,6 +40,8 @@ class RopeConfig:
     partial_rotary_factor: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.rope_theta <= 0:
+            raise ConfigError(f"rope_theta: got {self.rope_theta}, accepted: above 0")
         share = self.partial_rotary_factor
         if not 0 <= share <= 1:
             raise ConfigError(f"partial_rotary_factor: got {share}, accepted: 0 to 1")
@@ -133,15 +135,15 @@ class ModelConfig:
                     f"{first[layer.layer_type]}; sizes may vary between layer types only"
                 )
         for kind, layer in first.items():
-            if layer.head_dim < 2 or layer.head_dim % 2:
+            if not isinstance(layer.head_dim, int) or layer.head_dim < 2 or layer.head_dim % 2:
                 raise ConfigError(
-                    f"head_dim of {kind}: got {layer.head_dim}, expected an even number, because "
+                    f"head_dim of {kind}: got {layer.head_dim!r}, expected an even number, because "
                     "rotary embedding turns pairs"
                 )
             kv_heads = layer.num_key_value_heads
-            if kv_heads < 1 or self.num_attention_heads % kv_heads:
+            if not isinstance(kv_heads, int) or kv_heads < 1 or self.num_attention_heads % kv_heads:
                 raise ConfigError(
-                    f"num_key_value_heads of {kind}: {kv_heads} does not divide "
+                    f"num_key_value_heads of {kind}: {kv_heads!r} does not divide "
                     f"num_attention_heads {self.num_attention_heads}"
                 )
             if self.positions == "rotary" and kind not in self.rope:
@@ -213,7 +215,7 @@ class ModelConfig:
                 pad_token_id=text.get("pad_token_id", 0),
                 bos_token_id=text.get("bos_token_id", 2),
                 eos_token_id=_as_tuple(text.get("eos_token_id", 1)),
-                canvas_length=data.get("canvas_length") or 256,
+                canvas_length=256 if data.get("canvas_length") is None else data["canvas_length"],
                 relations=_read_relations(data.get("relations") or {}),
                 positions=data.get("positions", "rotary"),
                 first_belief=data.get("first_belief", "zero"),
@@ -319,7 +321,9 @@ def _refuse_unsupported(outer: Json, text: Json) -> None:
 
 def _read_layers(text: Json) -> tuple[LayerConfig, ...]:
     """Per-layer sizes, from ``per_layer_config`` (newer saves) or the ``global_*`` keys."""
-    depth = int(text["num_hidden_layers"])
+    depth = text["num_hidden_layers"]
+    if not isinstance(depth, int):
+        raise ConfigError(f"text_config.num_hidden_layers: got {depth!r}, expected an integer")
     types = text.get("layer_types") or [
         "sliding_attention" if (i + 1) % 6 else "full_attention" for i in range(depth)
     ]
@@ -382,16 +386,18 @@ def _rope(layer_type: LayerType, values: Json) -> RopeConfig:
         )
     if values.get("factor", 1.0) != 1.0:
         raise ConfigError(f"{key}.factor: got {values['factor']}, accepted: 1 (no scaling)")
-    if "rope_theta" not in values:
-        raise ConfigError(f"{key}.rope_theta: missing")
+    theta = _number(f"{key}.rope_theta", values.get("rope_theta"))
+    share = _number(f"{key}.partial_rotary_factor", values.get("partial_rotary_factor", 1.0))
     try:
-        return RopeConfig(
-            rope_type=rope_type,
-            rope_theta=float(values["rope_theta"]),
-            partial_rotary_factor=float(values.get("partial_rotary_factor", 1.0)),
-        )
+        return RopeConfig(rope_type=rope_type, rope_theta=theta, partial_rotary_factor=share)
     except ConfigError as error:
         raise ConfigError(f"{key}.{error}") from None
+
+
+def _number(key: str, value: object) -> float:
+    if not isinstance(value, int | float):
+        raise ConfigError(f"{key}: got {value!r}, expected a number")
+    return float(value)
 
 
 def _rope_json(rope: RopeConfig) -> Json:
