@@ -51,9 +51,14 @@ def _sudoku(record: Record) -> str:
     sizes = {row["list"]: row["puzzles"] for row in record["rows"]}
     header = ["solved", *(f"{name} ({sizes[name]:,})" for name in lists)]
     body = [[effort, *(_solved(cells.get((effort, name))) for name in lists)] for effort in efforts]
-    rates = ["default, puzzles/s", *(_rate(cells.get(("default", name))) for name in lists)]
+    rates = [
+        [f"{effort}, puzzles/s", *(_rate(cells.get((effort, name))) for name in lists)]
+        for effort in efforts
+    ]
     wrong = sum(row["wrong"] for row in record["rows"])
-    return f"{_markdown(header, [*body, rates])}\n\nWrong answers called SOLVED, all rows: {wrong}."
+    return (
+        f"{_markdown(header, [*body, *rates])}\n\nWrong answers called SOLVED, all rows: {wrong}."
+    )
 
 
 def _solved(row: Record | None) -> str:
@@ -80,6 +85,7 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "sudoku": _sudoku,
+    "sudoku_more": _sudoku,
     "engine_cpu": _rows,
     "latency": _rows,
     "generator": _rows,

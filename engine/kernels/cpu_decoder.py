@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from engine.attention import AttentionPlan
+from engine.attention import AttentionPlan, HeadGroup
 from engine.kernels.cpu_attention import attend
 from engine.kernels.cpu_gemm import Floats, gated, matmul
 from engine.kernels.cpu_layout import Ints, Layout, Records, aligned, plan_buffers
@@ -217,6 +218,8 @@ def _fill_clamped(work, at, model, weights, tokens, belief):  # type: ignore[no-
     weights[target : target + size] = work[first : first + size]
 
 
+#: Plans whose layout is kept; a plan is made anew whenever the members of a batch change.
+_REMEMBERED = 8
 #: Canvases that a thread takes through the layers together: as many as stay in its cache.
 _TILE = 8
 #: A thread's scratch: activations; and for each canvas of a tile where they are, which cell a row
@@ -228,6 +231,15 @@ def _scratch(weights: PackedWeights, length: int, indices: int) -> _Scratch:
     at, size = plan_buffers(weights.model[0], weights.layers, length, _TILE)
     order, row_of = np.zeros((2, _TILE, length), np.int64)
     return aligned(size), at, order, row_of, np.zeros((_TILE, indices), np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Laid:
+    """A plan made ready for the kernels: its layers know their groups, every thread has room."""
+
+    layout: Layout
+    layers: Records
+    scratch: list[_Scratch]
 
 
 class CpuDecoder:
@@ -251,9 +263,10 @@ class CpuDecoder:
         self.threads = threads or torch.get_num_threads()
         self._weights = pack_weights(model)
         self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "inkfill-decoder")
-        self._plan: AttentionPlan | None = None
-        self._layout: Layout | None = None
+        self._plans: list[tuple[AttentionPlan, _Laid]] = []
+        self._scratches: dict[tuple[int, int], list[_Scratch]] = {}
         self._fill_clamped(model.config.vocab_size)
+        self._compile(model)
 
     @staticmethod
     def supports(model: DiffusionGemma, plan: AttentionPlan) -> bool:
@@ -275,33 +288,39 @@ class CpuDecoder:
             ValueError: the plan has masks, or is for another length.
         """
         batch, length = canvas.shape
-        layout = self._lay_out(plan, length)
+        laid = self._lay_out(plan, length)
         logits = torch.zeros(batch, length, int(self._weights.model["vocabulary"][0]))
         inputs = (
             canvas.contiguous().numpy(),
             np.zeros((batch, 0, 0), np.float32) if belief is None else _floats(belief),
             np.zeros((batch, 0), np.bool_) if free is None else free.contiguous().numpy(),
         )
-        self._run(batch, layout, inputs, logits.numpy())
+        self._run(batch, laid, inputs, logits.numpy())
         return logits
 
-    def _lay_out(self, plan: AttentionPlan, length: int) -> Layout:
-        """The plan as the kernels read it; plans outlive many steps, so the last one is kept."""
-        if plan is not self._plan or self._layout is None or self._layout.length != length:
-            self._layout = layout = Layout.of(plan, length)
-            self._layers = self._weights.for_plan(layout)
-            self._scratch = [
-                _scratch(self._weights, length, len(layout.index)) for _ in range(self.threads)
-            ]
-            self._plan = plan
-        return self._layout
+    def _lay_out(self, plan: AttentionPlan, length: int) -> _Laid:
+        """The plan as the kernels read it; plans outlive many steps, so a few are remembered."""
+        for known, laid in self._plans:
+            if known is plan and laid.layout.length == length:
+                return laid
+        layout = Layout.of(plan, length)
+        laid = _Laid(layout, self._weights.for_plan(layout), self._room(layout))
+        self._plans = [(plan, laid), *self._plans[: _REMEMBERED - 1]]
+        return laid
 
-    def _run(self, batch: int, layout: Layout, inputs: Sequence[Any], logits: Floats) -> None:
+    def _room(self, layout: Layout) -> list[_Scratch]:
+        """Scratch for each thread; layouts of one size share it."""
+        size = layout.length, len(layout.index)
+        if size not in self._scratches:
+            self._scratches[size] = [_scratch(self._weights, *size) for _ in range(self.threads)]
+        return self._scratches[size]
+
+    def _run(self, batch: int, laid: _Laid, inputs: Sequence[Any], logits: Floats) -> None:
         """Share the batch out among the threads, a tile at a time."""
         share = min(_TILE, -(-batch // self.threads))
         starts = iter(range(0, batch, share))
-        network = self._weights.model, self._layers, self._weights.flat
-        plan = layout.groups, layout.index
+        network = self._weights.model, laid.layers, self._weights.flat
+        plan = laid.layout.groups, laid.layout.index
 
         def work(scratch: _Scratch) -> None:
             for first in starts:
@@ -309,8 +328,8 @@ class CpuDecoder:
                 _decode_tile(first, last, scratch, network, plan, inputs, logits)
 
         helpers = min(self.threads, batch) - 1
-        waiting = [self._pool.submit(work, self._scratch[1 + i]) for i in range(helpers)]
-        work(self._scratch[0])
+        waiting = [self._pool.submit(work, laid.scratch[1 + i]) for i in range(helpers)]
+        work(laid.scratch[0])
         for helper in waiting:
             helper.result()
 
@@ -318,6 +337,13 @@ class CpuDecoder:
         work, at, *_ = _scratch(self._weights, vocabulary, 0)
         tokens, certain = np.arange(vocabulary), np.eye(vocabulary, dtype=np.float32)
         _fill_clamped(work, at, self._weights.model, self._weights.flat, tokens, certain)
+
+    def _compile(self, model: DiffusionGemma) -> None:
+        """Decode the smallest canvas, so that no caller's first step waits for the compiler."""
+        everything = (HeadGroup(slice(0, model.config.num_attention_heads)),)
+        canvas = torch.zeros(1, 1, dtype=torch.int64)
+        self.decode(canvas, None, {kind: everything for kind in model.config.layer_types})
+        self._plans.clear()
 
 
 def supports_model(model: DiffusionGemma) -> bool:
