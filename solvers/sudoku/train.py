@@ -14,11 +14,10 @@ from engine.model import DiffusionGemma
 from engine.training.rollout import RolloutSettings
 from engine.training.source import Lane
 from engine.training.trainer import Trainer, TrainSettings
+from solvers.sudoku.codec import VOCABULARY
 from solvers.sudoku.data import GeneratedSupply, ListSupply, SudokuSource, read_puzzles
 from solvers.sudoku.geometry import MAX_SIZE, geometry
 
-#: Token d is digit d; token 0 is padding and never allowed.
-VOCABULARY = MAX_SIZE + 1
 _HEADS = ("row", "row", "column", "column", "box", "box", "all", "all")
 
 

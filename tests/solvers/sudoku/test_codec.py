@@ -54,7 +54,7 @@ def test_the_shared_domain_cannot_be_written() -> None:
 
 
 def test_the_vocabulary_is_the_checkpoints() -> None:
-    assert codec.VOCABULARY == train.VOCABULARY
+    assert train.sudoku_config().vocab_size == codec.VOCABULARY
 
 
 @given(st.permutations(range(81)))
