@@ -342,7 +342,7 @@ class CpuDecoder:
         """Decode the smallest canvas, so that no caller's first step waits for the compiler."""
         everything = (HeadGroup(slice(0, model.config.num_attention_heads)),)
         canvas = torch.zeros(1, 1, dtype=torch.int64)
-        self.decode(canvas, None, {kind: everything for kind in model.config.layer_types})
+        self.decode(canvas, None, dict.fromkeys(model.config.layer_types, everything))
         self._plans.clear()
 
 
