@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import Progress
-from solvers.sudoku.solver import SudokuSolver
 
 from benchmarks.common import Row, print_table, write_results
 from engine.checkpoint import load_checkpoint
@@ -36,6 +35,7 @@ from solvers.sudoku.data import read_puzzles
 from solvers.sudoku.generator import PuzzleBatch, generate
 from solvers.sudoku.geometry import geometry
 from solvers.sudoku.problem import Grid, SudokuProblem
+from solvers.sudoku.solver import SudokuSolver
 
 EFFORTS = {
     "model, 1 candidate": Effort(

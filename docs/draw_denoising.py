@@ -10,8 +10,6 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import torch
-from solvers.sudoku.solver import SudokuSolver
-from solvers.sudoku.text import parse_puzzle
 
 from engine.canvas import Draft
 from engine.checkpoint import load_checkpoint
@@ -20,6 +18,8 @@ from solvers.base import CandidateDraft, Effort, Guidance, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
 from solvers.strategy import solve
 from solvers.sudoku.problem import Grid, SudokuProblem
+from solvers.sudoku.solver import SudokuSolver
+from solvers.sudoku.text import parse_puzzle
 
 PUZZLE = "000000010400000000020000000000050407008000300001090000300400200050100000000806000"
 CELL, MARGIN, FOOT = 38, 14, 40

@@ -174,9 +174,7 @@ class CanvasBatch:
             self._plan = plan_attention(config, self.layout.relations, device, visible)
         return self._plan, self._prompt
 
-    def _decode(
-        self, state: BatchState, plan: AttentionPlan, prompt: PromptCache | None
-    ) -> Tensor:
+    def _decode(self, state: BatchState, plan: AttentionPlan, prompt: PromptCache | None) -> Tensor:
         fast = self._fast
         if fast is not None and prompt is None and fast.supports(self.model, plan):
             return fast.decode(state.canvas, state.belief, plan, state.free)

@@ -23,9 +23,7 @@ _SHARES = (1.0, 0.5, 0.25, 0.1, 0.04)
 _ROUNDS = 6
 
 
-def dive(
-    step: StepResult, domain: Tensor, gumbel: Tensor, constraint: Constraint
-) -> StepResult:
+def dive(step: StepResult, domain: Tensor, gumbel: Tensor, constraint: Constraint) -> StepResult:
     """Make the draft of a step consistent, as far as can be.
 
     Args:

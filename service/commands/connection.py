@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 
+from service.commands.console import err
 from service.logging import configure_logging
 from service.runtime import running_server
 from service.settings import load_settings
@@ -26,8 +27,8 @@ async def connect(server: str | None) -> AsyncIterator[grpc.aio.Channel]:
         return
     configure_logging("warning", "console")
     settings = load_settings(host="127.0.0.1", port=0, shutdown_grace_s=0.0)
-    async with (
-        running_server(settings) as own,
-        grpc.aio.insecure_channel(own.address) as channel,
-    ):
-        yield channel
+    async with AsyncExitStack() as stack:
+        with err.status("starting the engine (the first start compiles its kernels, about 30 s)"):
+            own = await stack.enter_async_context(running_server(settings))
+        channel = grpc.aio.insecure_channel(own.address)
+        yield await stack.enter_async_context(channel)

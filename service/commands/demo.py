@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
-from solvers.sudoku.checker import is_solution
-from solvers.sudoku.text import parse_puzzle
 
 from service.commands.connection import connect
 from service.commands.console import Exit, out, run
 from service.commands.sudoku import request_for, watch_solve
+from solvers.sudoku.checker import is_solution
+from solvers.sudoku.text import parse_puzzle
 
 _PUZZLES = (
     (
