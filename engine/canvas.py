@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float32]
 #: In ``CanvasRequest.clamps``: this position is free.
 FREE = -1
 MAX_STEPS_LIMIT = 4096
+#: Tokens. A prompt is encoded in one pass, whose masks and scores grow with its square.
+MAX_PROMPT = 4096
 
 
 class CanvasError(ValueError):
@@ -97,7 +99,7 @@ class CanvasRequest:
         sampling: the knobs.
         seed: of the noise, any int64.
         candidate: index of this canvas among those with the same seed.
-        prompt: tokens before the canvas.
+        prompt: tokens before the canvas, at most 4096.
         wants_belief: whether the result carries the last belief.
     """
 
@@ -131,6 +133,10 @@ class CanvasRequest:
             raise CanvasError(
                 "relations",
                 f"cover {self.relations.length} positions, the canvas has {self.length}",
+            )
+        if len(self.prompt) > MAX_PROMPT:
+            raise CanvasError(
+                "prompt", f"got {len(self.prompt)} tokens, accepted: at most {MAX_PROMPT}"
             )
         for index, token in enumerate(self.prompt):
             if not 0 <= token < vocabulary:

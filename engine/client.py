@@ -25,7 +25,11 @@ class EngineOverloadedError(RuntimeError):
 
 
 class EngineStoppedError(RuntimeError):
-    """The engine is shutting down or has failed."""
+    """The engine is shutting down."""
+
+
+class DenoisingError(RuntimeError):
+    """A step failed by a fault of the engine's; other canvases go on."""
 
 
 @dataclass(frozen=True)
@@ -83,4 +87,5 @@ class EngineClient(Protocol):
             CanvasError: the request does not fit the model.
             EngineOverloadedError: the queue is full.
             EngineStoppedError: the engine is stopping.
+            DenoisingError: a step failed.
         """

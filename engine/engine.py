@@ -22,6 +22,7 @@ from engine.batcher import CanvasBatch, Layout, Ticket
 from engine.canvas import CanvasError, CanvasRequest, CanvasResult, Draft
 from engine.checkpoint import Checkpoint
 from engine.client import (
+    DenoisingError,
     EngineOverloadedError,
     EngineStoppedError,
     ModelInfo,
@@ -202,7 +203,7 @@ class Engine:
             except Exception as error:  # one batch's failure must not end the rest
                 log.exception("batch_failed", model=key[0])
                 lost = {*self._running.pop(key, ()).tickets, *arrivals.get(key, ())}  # type: ignore[union-attr]
-                _tell([(job, EngineStoppedError(f"denoising failed: {error}")) for job in lost])
+                _tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
 
     def _advance(self, key: tuple[str, Layout], arrivals: Sequence[_Job]) -> None:
         batch = self._running.get(key)

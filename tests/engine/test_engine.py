@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from engine.canvas import CanvasError, Draft, SamplingParams
-from engine.client import EngineOverloadedError, EngineStoppedError, UnknownModelError
+from engine.client import (
+    DenoisingError,
+    EngineOverloadedError,
+    EngineStoppedError,
+    UnknownModelError,
+)
 from engine.engine import Engine, EngineLimits
 from tests.engine.factories import checkpoint, latin_request, plain_model, small_model
 
@@ -73,6 +78,11 @@ async def test_a_model_of_a_task_refuses_a_canvas_without_its_relations(engine: 
         await engine.denoise("latin", latin_request(relations=None))
 
 
+async def test_an_overlong_prompt_is_refused_before_it_costs_anything(engine: Engine) -> None:
+    with pytest.raises(CanvasError, match="prompt: got 5000 tokens, accepted: at most 4096"):
+        await engine.denoise("plain", latin_request(relations=None, prompt=(1,) * 5000))
+
+
 async def test_two_models_run_side_by_side(engine: Engine) -> None:
     one, other = await asyncio.gather(
         engine.denoise("latin", latin_request()),
@@ -90,7 +100,7 @@ async def test_a_failing_batch_fails_its_own_canvases_alone(
 
     model = engine._checkpoints["plain"].model
     monkeypatch.setattr(model, "decode", explode)
-    with pytest.raises(EngineStoppedError, match="boom"):
+    with pytest.raises(DenoisingError, match="boom"):
         await engine.denoise("plain", latin_request(relations=None))
     assert (await engine.denoise("latin", latin_request())).steps >= 1
 
