@@ -1,0 +1,214 @@
+"""Milliseconds of a denoising step on the CPU, beside transformers on the same weights.
+
+The bundled Sudoku checkpoint, batches of puzzles that are a few steps into being solved, for 1 and
+all threads. Both sides get the same canvas and belief, and what transformers is handed is made
+ready outside the clock: additive float masks, an empty cache, logits instead of a belief. All
+contestants take turns within one run; figures are medians. Columns, in milliseconds:
+
+  transformers   decoder forward of DiffusionGemmaForBlockDiffusion (sdpa)
+  reference      DiffusionGemma.decode, eager PyTorch
+  all cells      CpuDecoder.decode of every cell: the same work as the two before
+  fast           CpuDecoder.decode as the engine calls it, told which cells are free
+  step           fast, then sampling, acceptance and renoising: a whole denoising step
+  all cells x, fast x, step x    how many times as fast as the forward of transformers alone
+
+Writes benchmarks/results/engine_cpu.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor
+from transformers import DiffusionGemmaForBlockDiffusion, DynamicCache
+from transformers.utils import logging
+
+from benchmarks.common import print_table, write_results
+from engine.attention import AttentionPlan, plan_attention
+from engine.checkpoint import load_checkpoint
+from engine.kernels.cpu_decoder import CpuDecoder
+from engine.kernels.cpu_sampler import cpu_denoise_step
+from engine.model import DiffusionGemma
+from engine.noise import CounterNoise
+from engine.sampler import StepSettings, denoise_step, uniform_belief
+from solvers.bundled import bundled_checkpoints
+from solvers.sudoku.generator import generate
+from solvers.sudoku.geometry import Geometry, geometry
+from solvers.sudoku.train import sudoku_config
+
+WARM_STEPS = 4
+Reference = DiffusionGemmaForBlockDiffusion
+
+
+@dataclass(frozen=True)
+class State:
+    """Canvases on their way: what a denoising step reads."""
+
+    canvas: Tensor
+    belief: Tensor
+    domain: Tensor
+    free: Tensor
+    settings: StepSettings
+    noise: CounterNoise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--seconds", type=float, default=6.0, help="a row")
+    parser.add_argument("--random", action="store_true", help="random weights, no checkpoint")
+    arguments = parser.parse_args()
+    logging.set_verbosity_error()  # the load report of a missing vision tower
+    logging.disable_progress_bar()
+    with torch.inference_mode():
+        rows = compare(arguments)
+    print_table("A denoising step on the CPU, milliseconds", rows)
+    write_results("engine_cpu", rows, random_weights=arguments.random)
+
+
+def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """One row for each number of threads and batch."""
+    shape = geometry(3, 3)
+    model, reference = load(random=arguments.random)
+    plan = plan_attention(model.config, shape.relations, model.device)
+    puzzles = {batch: draw_puzzles(shape, batch) for batch in arguments.batches}
+    rows = []
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)  # after the generator, which sets OpenMP's own number
+        decoder = CpuDecoder(model, threads)
+        for batch in arguments.batches:
+            state = draw_state(decoder, plan, shape, puzzles[batch], model.config.vocab_size)
+            theirs = theirs_on(reference, model, shape, state)
+            contestants = ours_on(model, decoder, plan, state) | {"transformers": theirs}
+            error = float((theirs() - model.decode(state.canvas, state.belief, plan)).abs().max())
+            times = take_turns(contestants, arguments.seconds)
+            rows.append({"threads": threads, "batch": batch} | row_of(times) | {"error": error})
+    return rows
+
+
+def load(*, random: bool) -> tuple[DiffusionGemma, Reference]:
+    """The same weights on both sides."""
+    if not random:
+        folder: Path = bundled_checkpoints()["sudoku"]
+        return load_checkpoint(folder).model, Reference.from_pretrained(folder).eval()
+    from tempfile import TemporaryDirectory
+
+    from engine.checkpoint import save_checkpoint
+
+    model = DiffusionGemma(sudoku_config()).eval()
+    model.init_weights(torch.Generator().manual_seed(0))
+    with TemporaryDirectory() as folder:
+        save_checkpoint(model, Path(folder))
+        return model, Reference.from_pretrained(folder).eval()
+
+
+def draw_puzzles(shape: Geometry, count: int) -> Tensor:
+    """Of 22 to 45 clues, 0 for a blank: int64 [B, L]."""
+    return torch.from_numpy(generate(shape, count, seed=count, clues=(22, 45)).puzzles).long()
+
+
+def draw_state(
+    decoder: CpuDecoder, plan: AttentionPlan, shape: Geometry, puzzles: Tensor, vocabulary: int
+) -> State:
+    """Puzzles after a few steps of the real loop."""
+    batch, free = len(puzzles), puzzles == 0
+    digits = torch.zeros(vocabulary, dtype=torch.bool)
+    digits[1 : shape.size + 1] = True
+    certain = torch.nn.functional.one_hot(puzzles, vocabulary).bool()
+    domain = torch.where(free[..., None], digits, certain)
+    settings = StepSettings(torch.full((batch,), 0.6), torch.full((batch,), 0.1))
+    belief, keys = uniform_belief(domain), torch.arange(batch)
+    canvas = torch.where(free, 1, puzzles)
+    for step in range(1, WARM_STEPS + 1):
+        noise = CounterNoise(keys, torch.full((batch,), step))
+        logits = decoder.decode(canvas, belief, plan, free)
+        result = denoise_step(logits, domain, settings, noise)
+        canvas, belief = result.canvas, result.belief
+    return State(canvas, belief, domain, free, settings, noise)
+
+
+def ours_on(
+    model: DiffusionGemma, decoder: CpuDecoder, plan: AttentionPlan, state: State
+) -> dict[str, Callable[[], object]]:
+    """What this engine has to offer."""
+    canvas, belief = state.canvas, state.belief
+
+    def step() -> object:
+        logits = decoder.decode(canvas, belief, plan, state.free)
+        return cpu_denoise_step(logits, state.domain, state.settings, state.noise)
+
+    return {
+        "reference": lambda: model.decode(canvas, belief, plan),
+        "all cells": lambda: decoder.decode(canvas, belief, plan),
+        "fast": lambda: decoder.decode(canvas, belief, plan, state.free),
+        "step": step,
+    }
+
+
+def theirs_on(
+    reference: Reference, model: DiffusionGemma, shape: Geometry, state: State
+) -> Callable[[], Tensor]:
+    """The decoder forward of transformers, with everything it reads prepared."""
+    batch, length = state.canvas.shape
+    masks = {
+        kind: additive_mask(model.config.head_relations(kind), shape)
+        for kind in ("sliding_attention", "full_attention")
+    }
+    cache = DynamicCache(config=reference.config.text_config)
+    for layer, sizes in zip(cache.layers, model.config.layers, strict=True):
+        nothing = torch.empty(batch, sizes.num_key_value_heads, 0, sizes.head_dim)
+        layer.update(nothing, nothing)
+    inputs = {
+        "decoder_input_ids": state.canvas,
+        "past_key_values": cache,
+        "self_conditioning_logits": state.belief.log(),
+        "decoder_attention_mask": masks,
+        "decoder_position_ids": torch.zeros(1, length, dtype=torch.int64),
+    }
+    return lambda: reference(**inputs).logits
+
+
+def additive_mask(names: tuple[str, ...], shape: Geometry) -> Tensor:
+    """What each head sees, as the floats that are added to its scores: [1, H, L, L]."""
+    everything = torch.ones(shape.cells, shape.cells, dtype=torch.bool)
+    seen = [everything if n == "all" else shape.relations.mask(n) for n in names]
+    return torch.zeros(len(names), shape.cells, shape.cells).masked_fill(
+        ~torch.stack(seen), -torch.inf
+    )[None]
+
+
+def take_turns(
+    contestants: Mapping[str, Callable[[], object]], seconds: float
+) -> dict[str, list[float]]:
+    """Run each once to warm up, then in turn until the time is spent; seconds of every run."""
+    for run in contestants.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times["transformers"]) < 5:
+        for name, run in contestants.items():
+            started = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - started)
+    return times
+
+
+def row_of(times: Mapping[str, list[float]]) -> dict[str, object]:
+    """Medians in milliseconds, and ratios of them."""
+    ms = {name: 1e3 * median(runs) for name, runs in times.items()}
+    row: dict[str, object] = {"transformers": ms["transformers"]}
+    row |= {name: ms[name] for name in ("reference", "all cells", "fast", "step")}
+    row |= {f"{name} x": ms["transformers"] / ms[name] for name in ("all cells", "fast", "step")}
+    return row | {"runs": len(times["transformers"])}
+
+
+if __name__ == "__main__":
+    main()
