@@ -1,9 +1,8 @@
 """``engine.sampler.denoise_step`` on the CPU in one pass over the cells, without temporaries.
 
-It draws from the same counters and so draws the same tokens. Logarithms and exponentials are taken
-in float64 and rounded to float32 where the reference holds a float32, so that floats agree to 1e-6
-and two tokens can only change places when their noisy scores agree to the last digits of a float32
-(about one draw in a million). A canvas never depends on its batch here either.
+It draws from the same counters and so draws the same tokens. Floats agree to 1e-6; two tokens can
+only change places when their noisy scores agree to the last digits of a float32, about one draw in
+a million. A canvas never depends on its batch here either.
 """
 
 from __future__ import annotations
@@ -15,6 +14,21 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from engine.kernels.simd import (
+    LANES,
+    add,
+    exp2,
+    fma,
+    load,
+    log,
+    maximum,
+    minimum,
+    mul,
+    splat,
+    store,
+    sub,
+    total,
+)
 from engine.noise import CounterNoise
 from engine.sampler import Projection, StepResult, StepSettings
 
@@ -23,7 +37,14 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _41 = (np.uint64(shift) for shift in (30, 27, 31, 41))
 _STREAMS, _TOKEN, _RENOISE = np.uint64(4), np.uint64(0), np.uint64(1)
 _HALF, _SCALE = np.float32(0.5), np.float32(2.0**-23)
-_NOWHERE = -math.inf
+_ZERO, _TINY = np.float32(0), np.float32(1e-30)
+_LOG2_E, _LOWEST, _HIGHEST = np.float32(math.log2(math.e)), np.float32(-126), np.float32(126)
+#: A scaled logit of no token at all, in the padding of a row.
+_ABSENT = np.float32(-1e30)
+#: A token this much less likely than the likeliest loses whatever the 23-bit noise.
+_HOPELESS = np.float32(3e-9)
+#: Times nearer than this are told apart by the reference's own rounding.
+_CLOSE = 1 + 1e-5
 
 
 def cpu_denoise_step(
@@ -81,65 +102,126 @@ def _believe(logits, allowed, temperature, belief, mass):  # type: ignore[no-unt
     """The softmax over each domain, and the share of the whole softmax that lies on it."""
     batch, length, vocabulary = logits.shape
     restricted = allowed.shape[2] > 0
+    size = -(-vocabulary // LANES) * LANES
+    row, inside = np.zeros((2, size), np.float32)
+    inside[:vocabulary] = 1
     for b in range(batch):
         for at in range(length):
-            top, top_inside = _NOWHERE, _NOWHERE
-            for v in range(vocabulary):
-                scaled = logits[b, at, v] / temperature[b]
-                belief[b, at, v] = scaled
-                top = max(top, scaled)
-                if not restricted or allowed[b, at, v]:
-                    top_inside = max(top_inside, scaled)
-            inside, outside = 0.0, 0.0
-            for v in range(vocabulary):
-                scaled = np.float64(belief[b, at, v])
-                if not restricted or allowed[b, at, v]:
-                    share = math.exp(scaled - top_inside)
-                    inside += share
-                    belief[b, at, v] = share
-                else:
-                    outside += math.exp(scaled - top)
-                    belief[b, at, v] = 0
-            for v in range(vocabulary):
-                belief[b, at, v] = belief[b, at, v] / inside
             if restricted:
-                inside *= math.exp(top_inside - top)
-                mass[b, at] = inside / (inside + outside)
+                for v in range(vocabulary):
+                    inside[v] = allowed[b, at, v]
+            for v in range(vocabulary):
+                row[v] = logits[b, at, v] / temperature[b]
+            row[vocabulary:] = _ABSENT
+            share = _softmax(row, inside)
+            for v in range(vocabulary):
+                belief[b, at, v] = row[v]
+            if restricted:
+                mass[b, at] = share
+
+
+@njit(cache=True, nogil=True)
+def _softmax(row, inside):  # type: ignore[no-untyped-def]
+    """The softmax of a row over where ``inside`` is 1, in place; returns the share that lies there.
+
+    Each of both softmaxes is taken less its own maximum, so that neither can vanish.
+    """
+    top, top_inside = _ABSENT, _ABSENT
+    for v in range(len(row)):
+        top = max(top, row[v])
+        if inside[v] > 0:
+            top_inside = max(top_inside, row[v])
+    everything, domain = splat(_ZERO), splat(_ZERO)
+    for c in range(0, len(row), LANES):
+        scaled = load(row, c)
+        everything = add(everything, _exp(sub(scaled, splat(top))))
+        part = mul(_exp(sub(scaled, splat(top_inside))), load(inside, c))
+        domain = add(domain, part)
+        store(row, c, part)
+    whole = total(domain)
+    for v in range(len(row)):
+        row[v] /= whole
+    return whole * math.exp(np.float64(top_inside) - np.float64(top)) / total(everything)
+
+
+@njit(cache=True, nogil=True)
+def _exp(x):  # type: ignore[no-untyped-def]
+    """``exp x``; tokens outside the domain may be likelier than those inside: kept finite."""
+    return exp2(minimum(maximum(mul(x, splat(_LOG2_E)), splat(_LOWEST)), splat(_HIGHEST)))
 
 
 @njit(cache=True, nogil=True)
 def _draw_canvases(belief, allowed, bounds, keys, steps, out):  # type: ignore[no-untyped-def]
     """Sample, accept and renoise every canvas; ``out``: canvas, draft, accepted, entropy."""
     canvas, draft, accepted, entropy = out
-    length = belief.shape[1]
+    length, vocabulary = belief.shape[1:]
+    row = np.zeros(-(-vocabulary // LANES) * LANES, np.float32)
     for b in range(len(belief)):
         fresh = _key(keys[b], steps[b], _RENOISE)
         tokens = _key(keys[b], steps[b], _TOKEN)
-        _sample(belief[b], tokens, canvas[b], draft[b], entropy[b])
+        _sample(belief[b], tokens, row, canvas[b], draft[b], entropy[b])
         _accept(entropy[b], bounds[b], accepted[b])
         for at in range(length):
             if not accepted[b, at]:
                 draw = _uniform(fresh, at)
-                canvas[b, at] = _pick(draw, allowed[b, at], belief.shape[2])
+                canvas[b, at] = _pick(draw, allowed[b, at], vocabulary)
 
 
 @njit(cache=True, nogil=True)
-def _sample(belief, key, canvas, draft, entropy):  # type: ignore[no-untyped-def]
-    """A draw from each position's belief by Gumbel's trick, the likeliest token, the entropy."""
+def _sample(belief, key, row, canvas, draft, entropy):  # type: ignore[no-untyped-def]
+    """A draw from each position's belief, the likeliest token, the entropy."""
     length, vocabulary = belief.shape
     for at in range(length):
-        best, best_score, likeliest, total = 0, np.float32(_NOWHERE), 0, 0.0
+        likeliest = 0
         for v in range(vocabulary):
-            p = belief[at, v]
-            if p > belief[at, likeliest]:
+            row[v] = belief[at, v]
+            if row[v] > row[likeliest]:
                 likeliest = v
-            if p > 0:
-                log_p = np.float32(math.log(np.float64(p)))
-                total += np.float64(p) * np.float64(log_p)
-                score = log_p + _gumbel(_uniform(key, at * vocabulary + v))
-                if score > best_score:
-                    best, best_score = v, score
-        canvas[at], draft[at], entropy[at] = best, likeliest, -total
+        draft[at], entropy[at] = likeliest, _entropy(row)
+        canvas[at] = _race(row, row[likeliest] * _HOPELESS, key, at * vocabulary, vocabulary)
+
+
+@njit(cache=True, nogil=True)
+def _entropy(row):  # type: ignore[no-untyped-def]
+    """In nats, of a row that ends in zeros."""
+    sums = splat(_ZERO)
+    for c in range(0, len(row), LANES):
+        p = load(row, c)
+        sums = fma(p, log(maximum(p, splat(_TINY))), sums)
+    return max(_ZERO, -total(sums))
+
+
+@njit(cache=True, nogil=True)
+def _race(row, floor, key, first, vocabulary):  # type: ignore[no-untyped-def]
+    """The token whose exponential clock, of rate p, rings first: Gumbel's trick without a log.
+
+    Two that ring at almost the same time are told apart as the reference would.
+    """
+    winner, best, second = 0, math.inf, math.inf
+    for v in range(vocabulary):
+        if row[v] > floor:
+            time = -math.log(np.float64(_uniform(key, first + v))) / np.float64(row[v])
+            if time < best:
+                winner, best, second = v, time, best
+            elif time < second:
+                second = time
+    if second < best * _CLOSE:
+        return _gumbel_winner(row, key, first, vocabulary)
+    return winner
+
+
+@njit(cache=True, nogil=True)
+def _gumbel_winner(row, key, first, vocabulary):  # type: ignore[no-untyped-def]
+    """The argmax of log p plus Gumbel noise, rounded where the reference rounds."""
+    best, best_score = 0, np.float32(-math.inf)
+    for v in range(vocabulary):
+        if row[v] > 0:
+            inner = np.float32(-math.log(np.float64(_uniform(key, first + v))))
+            gumbel = np.float32(-math.log(np.float64(inner)))
+            score = np.float32(math.log(np.float64(row[v]))) + gumbel
+            if score > best_score:
+                best, best_score = v, score
+    return best
 
 
 @njit(cache=True, nogil=True)
@@ -163,12 +245,6 @@ def _pick(draw, allowed, vocabulary):  # type: ignore[no-untyped-def]
                 return v
             rank -= 1
     return 0
-
-
-@njit(cache=True, nogil=True)
-def _gumbel(uniform):  # type: ignore[no-untyped-def]
-    inner = np.float32(-math.log(np.float64(uniform)))
-    return np.float32(-math.log(np.float64(inner)))
 
 
 @njit(cache=True, nogil=True)
