@@ -38,10 +38,7 @@ def _fill(text: str, name: str, content: str) -> str:
 def _provenance(record: Record) -> str:
     command = f"`python -m benchmarks.{record['benchmark'].removesuffix('_more')}`"
     weights = f", weights {record['weights'][:12]}" if "weights" in record else ""
-    return (
-        f"{command} on {record['device']}, {record['date']}, "
-        f"commit {record['commit']}{weights}."
-    )
+    return f"{command} on {record['device']}, {record['date']}, commit {record['commit']}{weights}."
 
 
 def _sudoku(record: Record) -> str:
