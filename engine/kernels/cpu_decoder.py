@@ -108,15 +108,6 @@ def _condition(work, at, model, weights, tokens, belief, order, rows):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _begin(work, at, model, weights, tokens, order, known, clamped):  # type: ignore[no-untyped-def]
-    """The input of the rows from ``known`` on, by table; and what the first layer reads of all."""
-    table = model.clamped_at if clamped else model.fresh_at
-    rows = len(order)
-    look_up(work, at.residual, model.stride, known, rows, tokens, order, weights, table)
-    normalise(work, at.residual, at.normed, model.stride, rows, model.size, model.eps, at.sums)
-
-
-@njit(cache=True, nogil=True)
 def _project(work, at, model, layer, weights, length, rows):  # type: ignore[no-untyped-def]
     """Queries of the first ``rows`` rows, keys and values of all."""
     matmul(
@@ -128,6 +119,19 @@ def _project(work, at, model, layer, weights, length, rows):  # type: ignore[no-
         (layer.projected_stride - layer.keys_from) // 32,
         work, at.projected + layer.keys_from, layer.projected_stride, length,
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _enter(work, at, model, layer, weights, tokens, order, known, certain):  # type: ignore[no-untyped-def]
+    """The first layer's projection: of ``known`` rows from their input, of the rest by table."""
+    rows, stride = len(order), layer.projected_stride
+    normalise(work, at.residual, at.normed, model.stride, known, model.size, model.eps, at.sums)
+    _project(work, at, model, layer, weights, known, known)
+    table, projected = model.fresh_at, model.fresh_projected_at
+    if certain:
+        table, projected = model.clamped_at, model.clamped_projected_at
+    look_up(work, at.residual, model.stride, known, rows, tokens, order, weights, table)
+    look_up(work, at.projected, stride, known, rows, tokens, order, weights, projected)
 
 
 @njit(cache=True, nogil=True)
@@ -170,39 +174,49 @@ def _head(work, at, model, weights, order, rows, logits):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _enter(t, scratch, network, cells, tokens, belief, free):  # type: ignore[no-untyped-def]
-    """Canvas ``t`` of a tile up to its first layer. Returns its rows of free cells.
-
-    An empty ``belief`` stands for none, an empty ``free`` for all free.
-    """
-    work, at, order, row_of, index = scratch
-    model, _, weights = network
+def _prepare(scratch, t, free, cells):  # type: ignore[no-untyped-def]
+    """Arrange the rows of a tile's canvas ``t``. Returns how many are free."""
+    _, _, order, row_of, index = scratch
     rows = _arrange(free, order[t], row_of[t])
     for i in range(len(cells)):
         index[t, i] = row_of[t, cells[i]]
-    known = 0
-    if len(belief):
-        known = rows
-        _condition(work, at[t], model[0], weights, tokens, belief, order[t], rows)
-    _begin(work, at[t], model[0], weights, tokens, order[t], known, len(belief) > 0)
     return rows
 
 
 @njit(cache=True, nogil=True)
+def _first_layer(scratch, t, network, tokens, belief, rows):  # type: ignore[no-untyped-def]
+    """From tokens and belief, if there is one, to the first layer's projection."""
+    work, at, order, _, _ = scratch
+    model, layers, weights = network
+    known = 0
+    if len(belief):
+        known = rows
+        _condition(work, at[t], model[0], weights, tokens, belief, order[t], rows)
+    certain = len(belief) > 0
+    _enter(work, at[t], model[0], layers[0], weights, tokens, order[t], known, certain)
+
+
+@njit(cache=True, nogil=True)
 def _decode_tile(first, last, scratch, network, plan, inputs, logits):  # type: ignore[no-untyped-def]
-    """Canvases ``first`` to ``last``, layer by layer, so that they share each layer's weights."""
+    """Canvases ``first`` to ``last``, layer by layer, so that they share each layer's weights.
+
+    An empty belief stands for none, an empty mask of free cells for all free.
+    """
     work, at, order, _, index = scratch
     model, layers, weights = network
     groups, cells = plan
     canvas, belief, free = inputs
     length, needed = canvas.shape[1], np.zeros(last - first, np.int64)
     for t in range(last - first):
-        b = first + t
-        needed[t] = _enter(t, scratch, network, cells, canvas[b], belief[b], free[b])
+        needed[t] = _prepare(scratch, t, free[first + t], cells)
     for i in range(len(layers)):
         for t in range(last - first):
             rows = needed[t] if i == len(layers) - 1 else length
-            _project(work, at[t], model[0], layers[i], weights, length, rows)
+            if i == 0:
+                b = first + t
+                _first_layer(scratch, t, network, canvas[b], belief[b], needed[t])
+            else:
+                _project(work, at[t], model[0], layers[i], weights, length, rows)
             attend(work, at[t], layers[i], weights, model[0].eps, groups, index[t], length)
             _finish(work, at[t], model[0], layers[i], weights, rows)
     for t in range(last - first):
@@ -210,12 +224,21 @@ def _decode_tile(first, last, scratch, network, plan, inputs, logits):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _fill_clamped(work, at, model, weights, tokens, belief):  # type: ignore[no-untyped-def]
-    """The input of a clamped cell, for every token: into the weights at ``clamped_at``."""
-    size = len(tokens) * model[0].stride
-    _condition(work, at[0], model[0], weights, tokens, belief, tokens, len(tokens))
-    first, target = at[0].residual, model[0].clamped_at
-    weights[target : target + size] = work[first : first + size]
+def _fill_tables(work, at, model, layer, weights, tokens, certain):  # type: ignore[no-untyped-def]
+    """What the first layer makes of every token, with a belief that is certain and without one."""
+    count = len(tokens)
+    _condition(work, at, model, weights, tokens, certain, tokens, count)
+    _keep(work, at.residual, count * model.stride, weights, model.clamped_at)
+    _enter(work, at, model, layer, weights, tokens, tokens, count, True)
+    _keep(work, at.projected, count * layer.projected_stride, weights, model.clamped_projected_at)
+    look_up(work, at.residual, model.stride, 0, count, tokens, tokens, weights, model.fresh_at)
+    _enter(work, at, model, layer, weights, tokens, tokens, count, False)
+    _keep(work, at.projected, count * layer.projected_stride, weights, model.fresh_projected_at)
+
+
+@njit(cache=True, nogil=True)
+def _keep(work, start, count, weights, target):  # type: ignore[no-untyped-def]
+    weights[target : target + count] = work[start : start + count]
 
 
 #: Plans whose layout is kept; a plan is made anew whenever the members of a batch change.
@@ -265,7 +288,7 @@ class CpuDecoder:
         self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "inkfill-decoder")
         self._plans: list[tuple[AttentionPlan, _Laid]] = []
         self._scratches: dict[tuple[int, int], list[_Scratch]] = {}
-        self._fill_clamped(model.config.vocab_size)
+        self._fill_tables(model.config.vocab_size)
         self._compile(model)
 
     @staticmethod
@@ -333,10 +356,11 @@ class CpuDecoder:
         for helper in waiting:
             helper.result()
 
-    def _fill_clamped(self, vocabulary: int) -> None:
-        work, at, *_ = _scratch(self._weights, vocabulary, 0)
+    def _fill_tables(self, vocabulary: int) -> None:
+        packed = self._weights
+        work, at, *_ = _scratch(packed, vocabulary, 0)
         tokens, certain = np.arange(vocabulary), np.eye(vocabulary, dtype=np.float32)
-        _fill_clamped(work, at, self._weights.model, self._weights.flat, tokens, certain)
+        _fill_tables(work, at[0], packed.model[0], packed.layers[0], packed.flat, tokens, certain)
 
     def _compile(self, model: DiffusionGemma) -> None:
         """Decode the smallest canvas, so that no caller's first step waits for the compiler."""

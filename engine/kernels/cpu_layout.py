@@ -28,7 +28,8 @@ def _record(integers: str, floats: str = "") -> np.dtype[np.void]:
 #: What a model is: sizes, and where its weights begin. ``stride`` is the hidden size in whole
 #: panels; ``measure_width`` the width of the matrix that gives the length of a soft embedding.
 MODEL = _record(
-    "size stride vocabulary vocabulary_stride layers embedding_at fresh_at clamped_at "
+    "size stride vocabulary vocabulary_stride layers embedding_at "
+    "fresh_at fresh_projected_at clamped_at clamped_projected_at "
     "measure_at measure_width gate_at inner_width down_at head_at",
     "eps cap",
 )

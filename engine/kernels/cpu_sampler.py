@@ -1,7 +1,7 @@
 """``engine.sampler.denoise_step`` on the CPU in one pass over the cells, without temporaries.
 
 It draws from the same counters and so draws the same tokens. Floats agree to 1e-6; two tokens can
-only change places when their noisy scores agree to the last digits of a float32, about one draw in
+only change places when their noisy scores agree to the last digits of a float32, a few draws in
 a million. A canvas never depends on its batch here either.
 """
 

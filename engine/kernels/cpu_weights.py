@@ -41,12 +41,13 @@ class PackedWeights:
 def pack_weights(model: DiffusionGemma) -> PackedWeights:
     """Fold and pack; the model may change afterwards, the copy does not.
 
-    The table of clamped cells is left to fill: ``[vocabulary, stride]`` at ``clamped_at``.
+    Two tables are left to fill: what the first layer makes of every token, without a belief and
+    with one that is certain.
     """
     arena = Arena()
     stride = padded(model.config.hidden_size)
     layers = [_pack_layer(arena, layer, stride) for layer in model.layers]  # type: ignore[arg-type]
-    header = _pack_ends(arena, model, stride)
+    header = _pack_ends(arena, model, stride, layers[0]["projected_stride"])
     return PackedWeights(
         np.array([tuple(header[name] for name in MODEL.names or ())], MODEL),
         np.array([tuple(x[name] for name in LAYER.names or ()) for x in layers], LAYER),
@@ -55,7 +56,9 @@ def pack_weights(model: DiffusionGemma) -> PackedWeights:
     )
 
 
-def _pack_ends(arena: Arena, model: DiffusionGemma, stride: int) -> dict[str, float]:
+def _pack_ends(
+    arena: Arena, model: DiffusionGemma, stride: int, projected_stride: int
+) -> dict[str, float]:
     """What comes before and after the layers."""
     config, conditioning = model.config, model.self_conditioning
     size, vocabulary = config.hidden_size, config.vocab_size
@@ -76,7 +79,9 @@ def _pack_ends(arena: Arena, model: DiffusionGemma, stride: int) -> dict[str, fl
         "layers": config.num_hidden_layers,
         "embedding_at": arena.add(_wide(scaled, stride)),
         "fresh_at": arena.add(_wide(fresh.numpy(), stride)),
+        "fresh_projected_at": arena.add(np.zeros((vocabulary, projected_stride), np.float32)),
         "clamped_at": arena.add(np.zeros((vocabulary, stride), np.float32)),
+        "clamped_projected_at": arena.add(np.zeros((vocabulary, projected_stride), np.float32)),
         "measure_at": arena.add(pack(measure)),
         "measure_width": padded(measure.shape[1]),
         "gate_at": arena.add(pack_gated(_product(signal, gate), _product(signal, up))),
