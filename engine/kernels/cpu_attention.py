@@ -21,6 +21,8 @@ from engine.kernels.simd import (
     load,
     maximum,
     mul,
+    normalise_8_runs,
+    normalise_16_runs,
     reciprocal,
     rsqrt,
     splat,
@@ -50,20 +52,31 @@ def attend(work, at, layer, weights, eps, groups, index, rows):  # type: ignore[
 @njit(cache=True, nogil=True)
 def _normalise_units(work, at, layer, eps, rows):  # type: ignore[no-untyped-def]
     """Norm each key and value head of each row, in place."""
-    share, width, units = splat(_ONE / np.float32(layer.size)), layer.width, layer.units
-    first, stride = at.projected + layer.keys_from, layer.projected_stride
-    inverses = at.inverses
+    first, units = at.projected + layer.keys_from, layer.units
     for r in range(rows):
-        for u in range(0, units, 16):
-            squares = sums_of_squares(work, first + r * stride + u * width, width)
-            store(work, inverses + r * units + u, rsqrt(fma(squares, share, splat(eps))))
-    for r in range(rows):
-        start = first + r * stride
-        for u in range(units):
-            factor = splat(work[inverses + r * units + u])
-            for c in range(0, width, 16):
-                store(work, start + c, mul(load(work, start + c), factor))
-            start += width
+        start, u = first + r * layer.projected_stride, 0
+        if layer.size == 16:
+            while units - u >= 16:
+                normalise_16_runs(work, start + u * 16, eps)
+                u += 16
+            if units - u >= 8:
+                normalise_8_runs(work, start + u * 16, eps)
+                u += 8
+        if u < units:
+            _normalise_wide(work, start, u, units, layer.width, layer.size, eps, at.sums)
+
+
+@njit(cache=True, nogil=True)
+def _normalise_wide(work, start, first, last, width, size, eps, sums):  # type: ignore[no-untyped-def]
+    """Norm the units ``first`` to ``last`` of a row, of any width."""
+    share = splat(_ONE / np.float32(size))
+    for block in range(first, last, 16):
+        squares = sums_of_squares(work, start + block * width, width)
+        store(work, sums, rsqrt(fma(squares, share, splat(eps))))
+        for u in range(block, min(block + 16, last)):
+            factor = splat(work[sums + u - block])
+            for c in range(start + u * width, start + (u + 1) * width, 16):
+                store(work, c, mul(load(work, c), factor))
 
 
 @njit(cache=True, nogil=True)

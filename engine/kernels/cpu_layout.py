@@ -46,8 +46,7 @@ LAYER = _record(
 GROUP = _record("first_head last_head classes size stride cells_at")
 #: Where a thread keeps what: float32 offsets.
 BUFFERS = _record(
-    "residual normed belief measured inner projected inverses queries scores sums heads dense "
-    "expert"
+    "residual normed belief measured inner projected queries scores sums heads dense expert"
 )
 
 
@@ -155,7 +154,6 @@ def plan_buffers(
         "inner": rows * max(inner, int(model["inner_width"])),
         # And of sixteen heads, also where a row has fewer left.
         "projected": rows * int(layers["projected_stride"].max()) + LANES * width,
-        "inverses": rows * int(layers["units"].max()) + LANES,
         "queries": LANES * width,
         "scores": rows * LANES,
         "sums": 2 * LANES,

@@ -366,6 +366,34 @@ def sums_of_squares(context, array, at, size):  # type: ignore[no-untyped-def]  
     return lanes(array, types.intp, types.intp), codegen
 
 
+def _normaliser(count: int) -> Any:
+    """A numba function that norms ``count`` consecutive runs of sixteen elements in place."""
+
+    @intrinsic
+    def normalise_runs(context, array, at, eps):  # type: ignore[no-untyped-def]  # noqa: ARG001
+        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            array, at, eps = arguments
+            start = pointer(context, builder, signature.args[0], array, at)
+            places = [builder.gep(start, [_I64(LANES * i)]) for i in range(count)]
+            runs = [read(builder, place) for place in places]
+            squares = [builder.fmul(run, run) for run in runs] + [zeros()] * (LANES - count)
+            share = constant(1 / LANES)
+            mean = multiply_add(builder, sums(builder, squares), share, broadcast(builder, eps))
+            factors = inverse_root(builder, mean)
+            for i, (run, place) in enumerate(zip(runs, places, strict=True)):
+                factor = shuffle(builder, factors, factors, [i] * LANES)
+                write(builder, builder.fmul(run, factor), place)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, types.float32), codegen
+
+    return normalise_runs
+
+
+#: Divide each of 8 or 16 consecutive runs of 16 elements by its root mean square.
+normalise_8_runs, normalise_16_runs = _normaliser(8), _normaliser(16)
+
+
 @intrinsic
 def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Sixteen elements of sixteen rows -> sixteen vectors of one element a row each.
