@@ -202,7 +202,8 @@ class Engine:
                 self._advance(key, arrivals.get(key, ()))
             except Exception as error:  # one batch's failure must not end the rest
                 log.exception("batch_failed", model=key[0])
-                lost = {*self._running.pop(key, ()).tickets, *arrivals.get(key, ())}  # type: ignore[union-attr]
+                batch = self._running.pop(key, None)
+                lost = {*(batch.tickets if batch else ()), *arrivals.get(key, ())}
                 _tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
 
     def _advance(self, key: tuple[str, Layout], arrivals: Sequence[_Job]) -> None:
@@ -243,9 +244,18 @@ def _deliver(items: Sequence[_News]) -> None:
         if job.future.done():
             continue
         if isinstance(what, Draft):
-            if job.on_draft is not None:
-                job.on_draft(what)
+            _show(job, what)
         elif isinstance(what, CanvasResult):
             job.future.set_result(what)
         else:
             job.future.set_exception(what)
+
+
+def _show(job: _Job, draft: Draft) -> None:
+    """Call back; a callback that raises fails its own canvas alone."""
+    try:
+        if job.on_draft is not None:
+            job.on_draft(draft)
+    except Exception as error:  # noqa: BLE001  # the caller's code, handed back to the caller
+        job.cancelled = True
+        job.future.set_exception(error)

@@ -94,7 +94,8 @@ class _Attempt(Generic[P, A]):
                 return self._solution(Outcome.SOLVED, answer, method, steps)
             if self.results[-1].reason is FinishReason.CONTRADICTION:
                 return self._solution(Outcome.UNSATISFIABLE, None, method, 0)
-        best = min(self.results, key=self.solver.badness)
+        ordered = sorted(self.results, key=lambda r: (self.solver.badness(r), tuple(r.tokens)))
+        best = ordered[0]
         if self.effort.exact_fallback:
             completion = await asyncio.to_thread(
                 self.solver.complete, self.problem, best.belief, self.seed, self._seconds_left()
@@ -212,7 +213,7 @@ class _Race:
         if self.best is None:
             return
         for index, steps in list(self.running.items()):
-            if (steps + 1, index) > self.best:  # it needs at least one more step
+            if (steps, index) > self.best:  # at these steps it may just have finished
                 self.running.pop(index)
                 self.tasks[index].cancel()
 
