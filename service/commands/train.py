@@ -45,8 +45,12 @@ def sudoku(
     horizon: Annotated[
         int, typer.Option(help="Steps after which a live canvas is replaced.", min=1)
     ] = 16,
-    width: Annotated[int, typer.Option(help="Hidden size of a new model.", min=8)] = 96,
-    depth: Annotated[int, typer.Option(help="Layers of a new model.", min=1)] = 4,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Sudoku checkpoint whose weights a new run begins with."),
+    ] = None,
+    width: Annotated[int, typer.Option(help="Hidden size, if weights are drawn.", min=8)] = 96,
+    depth: Annotated[int, typer.Option(help="Layers, if weights are drawn.", min=1)] = 4,
     learning_rate: Annotated[float, typer.Option(help="Its peak.", min=0.0)] = 2e-3,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the main lane; needs a C++ compiler.")
@@ -66,6 +70,7 @@ def sudoku(
         threads=threads,
         canvases=canvases,
         horizon=horizon,
+        start=start,
         width=width,
         depth=depth,
         learning_rate=learning_rate,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numba
 import torch
 
+from engine.checkpoint import load_checkpoint
 from engine.config import LayerConfig, ModelConfig, RelationConfig
 from engine.model import DiffusionGemma
 from engine.training.rollout import RolloutSettings
@@ -102,7 +103,8 @@ class SudokuTraining:
         threads: CPU threads; None for PyTorch's choice.
         canvases: kept alive in the main lane.
         horizon: steps after which a live canvas is replaced.
-        width, depth: of a new model.
+        start: a Sudoku checkpoint whose weights a new run begins with; None draws them.
+        width, depth: of a model whose weights are drawn.
         learning_rate: its peak.
         compiled: whether the main lane's step goes through ``torch.compile``.
         seed: of weights, data and noise.
@@ -114,6 +116,7 @@ class SudokuTraining:
     threads: int | None = None
     canvases: int = 96
     horizon: int = 16
+    start: Path | None = None
     width: int = 96
     depth: int = 4
     learning_rate: float = 2e-3
@@ -125,7 +128,8 @@ def prepare(options: SudokuTraining, folder: Path) -> Trainer:
     """A trainer that goes on from the state in ``folder``, if there is one.
 
     Raises:
-        ValueError: an extra list is malformed, or the state is of a model of other sizes.
+        ValueError: an extra list is malformed, the state is of a model of other sizes, or the
+            checkpoint to begin with cannot be read or is for another task.
         OSError: a list cannot be read or the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,16 +150,26 @@ def prepare(options: SudokuTraining, folder: Path) -> Trainer:
             trainer.load(state)
         except RuntimeError as error:
             raise ValueError(
-                f"{state} holds a model of other sizes; use its --width and --depth, or another "
-                f"folder ({error})"
+                f"{state} holds a model of other sizes; use its --width and --depth (or --start), "
+                f"or another folder ({error})"
             ) from None
     return trainer
 
 
 def _new_model(options: SudokuTraining) -> DiffusionGemma:
-    model = DiffusionGemma(sudoku_config(width=options.width, depth=options.depth))
-    model.init_weights(torch.Generator().manual_seed(options.seed))
     wanted = options.device
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if options.start is not None:
+        return _started_model(options.start, wanted)
+    model = DiffusionGemma(sudoku_config(width=options.width, depth=options.depth))
+    model.init_weights(torch.Generator().manual_seed(options.seed))
     return model.to(wanted)
+
+
+def _started_model(folder: Path, device: str) -> DiffusionGemma:
+    """The model of a checkpoint, ready to learn on."""
+    checkpoint = load_checkpoint(folder, device)
+    if checkpoint.config.task != "sudoku":
+        raise ValueError(f"{folder} is a checkpoint for {checkpoint.config.task}, not for sudoku")
+    return checkpoint.model.train().requires_grad_(True)
