@@ -3,13 +3,16 @@
 The bundled Sudoku checkpoint, batches of puzzles that are a few steps into being solved, for 1 and
 all threads. Both sides get the same canvas and belief, and what transformers is handed is made
 ready outside the clock: additive float masks, an empty cache, logits instead of a belief. All
-contestants take turns within one run; figures are medians. Columns, in milliseconds:
+contestants take turns within one run. A turn is a pause, in which the threads of the one before,
+which spin for a while, go to sleep; a step that is not timed, because steps follow each other; and
+one that is. Figures are medians. Columns, in milliseconds:
 
   transformers   decoder forward of DiffusionGemmaForBlockDiffusion (sdpa)
   reference      DiffusionGemma.decode, eager PyTorch
   all cells      CpuDecoder.decode of every cell: the same work as the two before
   fast           CpuDecoder.decode as the engine calls it, told which cells are free
-  step           fast, then sampling, acceptance and renoising: a whole denoising step
+  step           CpuStepper.step: fast, then sampling, acceptance and renoising; a whole
+                 denoising step as the engine takes it
   all cells x, fast x, step x    how many times as fast as the forward of transformers alone
 
 Writes benchmarks/results/engine_cpu.json.
@@ -20,8 +23,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -32,31 +35,23 @@ from transformers.utils import logging
 
 from benchmarks.common import print_table, write_results
 from engine.attention import AttentionPlan, plan_attention
+from engine.batch_state import BatchState, first_state
+from engine.canvas import CanvasRequest
 from engine.checkpoint import load_checkpoint
+from engine.config import ModelConfig
 from engine.kernels.cpu_decoder import CpuDecoder
-from engine.kernels.cpu_sampler import cpu_denoise_step
+from engine.kernels.cpu_stepper import CpuStepper
 from engine.model import DiffusionGemma
-from engine.noise import CounterNoise
-from engine.sampler import StepSettings, denoise_step, uniform_belief
 from solvers.bundled import bundled_checkpoints
+from solvers.sudoku.codec import encode
 from solvers.sudoku.generator import generate
 from solvers.sudoku.geometry import Geometry, geometry
+from solvers.sudoku.problem import SudokuProblem
 from solvers.sudoku.train import sudoku_config
 
 WARM_STEPS = 4
+PAUSE_S = 0.02
 Reference = DiffusionGemmaForBlockDiffusion
-
-
-@dataclass(frozen=True)
-class State:
-    """Canvases on their way: what a denoising step reads."""
-
-    canvas: Tensor
-    belief: Tensor
-    domain: Tensor
-    free: Tensor
-    settings: StepSettings
-    noise: CounterNoise
 
 
 def main() -> None:
@@ -79,15 +74,15 @@ def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:
     shape = geometry(3, 3)
     model, reference = load(random=arguments.random)
     plan = plan_attention(model.config, shape.relations, model.device)
-    puzzles = {batch: draw_puzzles(shape, batch) for batch in arguments.batches}
+    requests = {batch: draw_requests(shape, batch) for batch in arguments.batches}
     rows = []
     for threads in arguments.threads:
         torch.set_num_threads(threads)  # after the generator, which sets OpenMP's own number
-        decoder = CpuDecoder(model, threads)
+        stepper, decoder = CpuStepper(model, threads), CpuDecoder(model, threads)
         for batch in arguments.batches:
-            state = draw_state(decoder, plan, shape, puzzles[batch], model.config.vocab_size)
+            state = draw_state(stepper, plan, requests[batch], model.config)
             theirs = theirs_on(reference, model, shape, state)
-            contestants = ours_on(model, decoder, plan, state) | {"transformers": theirs}
+            contestants = ours_on(model, decoder, stepper, plan, state) | {"transformers": theirs}
             error = float((theirs() - model.decode(state.canvas, state.belief, plan)).abs().max())
             times = take_turns(contestants, arguments.seconds)
             rows.append({"threads": threads, "batch": batch} | row_of(times) | {"error": error})
@@ -110,51 +105,51 @@ def load(*, random: bool) -> tuple[DiffusionGemma, Reference]:
         return model, Reference.from_pretrained(folder).eval()
 
 
-def draw_puzzles(shape: Geometry, count: int) -> Tensor:
-    """Of 22 to 45 clues, 0 for a blank: int64 [B, L]."""
-    return torch.from_numpy(generate(shape, count, seed=count, clues=(22, 45)).puzzles).long()
+def draw_requests(shape: Geometry, count: int) -> list[CanvasRequest]:
+    """The canvases of puzzles of 22 to 45 clues."""
+    puzzles = generate(shape, count, seed=count, clues=(22, 45)).puzzles.tolist()
+    return [replace(encode(SudokuProblem(shape, tuple(p))), seed=i) for i, p in enumerate(puzzles)]
 
 
 def draw_state(
-    decoder: CpuDecoder, plan: AttentionPlan, shape: Geometry, puzzles: Tensor, vocabulary: int
-) -> State:
+    stepper: CpuStepper,
+    plan: AttentionPlan,
+    requests: Sequence[CanvasRequest],
+    config: ModelConfig,
+) -> BatchState:
     """Puzzles after a few steps of the real loop."""
-    batch, free = len(puzzles), puzzles == 0
-    digits = torch.zeros(vocabulary, dtype=torch.bool)
-    digits[1 : shape.size + 1] = True
-    certain = torch.nn.functional.one_hot(puzzles, vocabulary).bool()
-    domain = torch.where(free[..., None], digits, certain)
-    settings = StepSettings(torch.full((batch,), 0.6), torch.full((batch,), 0.1))
-    belief, keys = uniform_belief(domain), torch.arange(batch)
-    canvas = torch.where(free, 1, puzzles)
-    for step in range(1, WARM_STEPS + 1):
-        noise = CounterNoise(keys, torch.full((batch,), step))
-        logits = decoder.decode(canvas, belief, plan, free)
-        result = denoise_step(logits, domain, settings, noise)
-        canvas, belief = result.canvas, result.belief
-    return State(canvas, belief, domain, free, settings, noise)
+    domains = [torch.from_numpy(r.full_domain(config.vocab_size)) for r in requests]
+    state = first_state(
+        requests,
+        torch.stack(domains),
+        config.first_belief,
+        config.vocab_size,
+        torch.device("cpu"),
+    )
+    for _ in range(WARM_STEPS):
+        state = state.after(stepper.step(state, plan, None, None))
+    return state
 
 
 def ours_on(
-    model: DiffusionGemma, decoder: CpuDecoder, plan: AttentionPlan, state: State
+    model: DiffusionGemma,
+    decoder: CpuDecoder,
+    stepper: CpuStepper,
+    plan: AttentionPlan,
+    state: BatchState,
 ) -> dict[str, Callable[[], object]]:
     """What this engine has to offer."""
     canvas, belief = state.canvas, state.belief
-
-    def step() -> object:
-        logits = decoder.decode(canvas, belief, plan, state.free)
-        return cpu_denoise_step(logits, state.domain, state.settings, state.noise)
-
     return {
         "reference": lambda: model.decode(canvas, belief, plan),
         "all cells": lambda: decoder.decode(canvas, belief, plan),
         "fast": lambda: decoder.decode(canvas, belief, plan, state.free),
-        "step": step,
+        "step": lambda: stepper.step(state, plan, None, None),
     }
 
 
 def theirs_on(
-    reference: Reference, model: DiffusionGemma, shape: Geometry, state: State
+    reference: Reference, model: DiffusionGemma, shape: Geometry, state: BatchState
 ) -> Callable[[], Tensor]:
     """The decoder forward of transformers, with everything it reads prepared."""
     batch, length = state.canvas.shape
@@ -188,13 +183,13 @@ def additive_mask(names: tuple[str, ...], shape: Geometry) -> Tensor:
 def take_turns(
     contestants: Mapping[str, Callable[[], object]], seconds: float
 ) -> dict[str, list[float]]:
-    """Run each once to warm up, then in turn until the time is spent; seconds of every run."""
-    for run in contestants.values():
-        run()
+    """Let each have its turn until the time is spent; seconds of every timed run."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times["transformers"]) < 5:
         for name, run in contestants.items():
+            time.sleep(PAUSE_S)
+            run()
             started = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - started)

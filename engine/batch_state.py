@@ -11,10 +11,16 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from engine.canvas import FREE, CanvasRequest
+from engine.canvas import CanvasRequest
 from engine.config import FirstBelief
 from engine.noise import CounterNoise, stream_keys
-from engine.sampler import draw_from_domain, uniform_belief
+from engine.sampler import (
+    StepResult,
+    StepSettings,
+    draw_from_domain,
+    temperature_at,
+    uniform_belief,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,7 @@ class BatchState:
         canvas: int64 [B, L], the next decoder input.
         belief: float32 [B, L, V], of the step before.
         draft: int64 [B, L], the last argmax canvas; -1 before the first step.
-        free: bool [B, L], the positions that are not clamped.
+        free: bool [B, L], the positions whose domain has more than one token.
         domain: bool [B, L, V], or None when every token is allowed everywhere.
         keys: int64 [B], noise streams.
         steps: int64 [B], steps taken.
@@ -52,6 +58,30 @@ class BatchState:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def settings(self) -> StepSettings:
+        """The knobs of the next step."""
+        remaining = self.max_steps - self.steps
+        temperature = temperature_at(remaining, self.max_steps, self.t_min, self.t_max)
+        return StepSettings(temperature, self.entropy_bound)
+
+    @property
+    def noise(self) -> CounterNoise:
+        """The draws of the next step."""
+        return CounterNoise(self.keys, self.steps + 1)
+
+    def after(self, step: StepResult) -> BatchState:
+        """The state after one step of every row."""
+        same = (step.draft == self.draft).all(dim=-1)
+        return replace(
+            self,
+            canvas=step.canvas,
+            belief=step.belief,
+            draft=step.draft,
+            steps=self.steps + 1,
+            unchanged=torch.where(same, self.unchanged + 1, 0),
+        )
 
     def keep(self, rows: Tensor) -> BatchState:
         """The rows at these indices, int64 [B']."""
@@ -94,13 +124,14 @@ def first_state(
     seeds = torch.tensor([r.seed for r in requests], device=device)
     candidates = torch.tensor([r.candidate for r in requests], device=device)
     keys = stream_keys(seeds, candidates)
-    clamps = torch.stack([torch.from_numpy(r.clamps) for r in requests]).to(device)
     start = CounterNoise(keys, torch.zeros_like(keys)).start(length)
-    free = clamps == FREE
+    free = torch.ones(len(requests), length, dtype=torch.bool, device=device)
+    if domain is not None:
+        free = domain.sum(dim=-1) > 1
     return BatchState(
         canvas=draw_from_domain(start, domain, vocabulary),
         belief=_first_belief(first_belief, domain, free, vocabulary),
-        draft=torch.full_like(clamps, -1),
+        draft=torch.full(free.shape, -1, device=device),
         free=free,
         domain=domain,
         keys=keys,

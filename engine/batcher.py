@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,11 +18,10 @@ from engine.batch_state import BatchState, first_state
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.constraints import Constraint
 from engine.guidance import dive
-from engine.kernels.cpu_decoder import CpuDecoder
 from engine.model import DiffusionGemma, PromptCache
-from engine.noise import CounterNoise
 from engine.relations import Relations
-from engine.sampler import StepResult, StepSettings, confident, denoise_step, temperature_at
+from engine.sampler import StepResult, confident
+from engine.stepper import EagerStepper, Stepper
 
 
 @dataclass(frozen=True)
@@ -80,19 +79,18 @@ class StepOutcome:
 class CanvasBatch:
     """The running canvases of one layout on one model."""
 
-    def __init__(
-        self, model: DiffusionGemma, layout: Layout, fast: CpuDecoder | None = None
-    ) -> None:
+    def __init__(self, model: DiffusionGemma, layout: Layout, fast: Stepper | None = None) -> None:
         """Start empty.
 
         Args:
-            model: the network, and the reference for what ``fast`` computes.
+            model: the network.
             layout: of every canvas to come.
-            fast: decodes in the model's stead wherever it can.
+            fast: takes the steps that it supports; the reference takes the others.
         """
         self.model = model
         self.layout = layout
-        self._fast = fast
+        reference = EagerStepper(model)
+        self._steppers: Sequence[Stepper] = (reference,) if fast is None else (fast, reference)
         self.tickets: list[Ticket] = []
         self._state: BatchState | None = None
         self._caches: list[PromptCache] = []
@@ -129,11 +127,8 @@ class CanvasBatch:
         state = self._state
         if state is None or not self.tickets:
             return StepOutcome((), ())
-        plan, prompt = self._attention()
-        logits = self._decode(state, plan, prompt)
-        step = self._denoise(state, logits)
-        state = _advance(state, step)
-        self._state = state
+        step = self._denoise(state)
+        self._state = state = state.after(step)
         reasons = self._finished(state, step)
         outcome = StepOutcome(self._drafts(state, step), self._departures(state, step, reasons))
         self._retain([i for i, reason in enumerate(reasons) if reason is None])
@@ -174,24 +169,16 @@ class CanvasBatch:
             self._plan = plan_attention(config, self.layout.relations, device, visible)
         return self._plan, self._prompt
 
-    def _decode(self, state: BatchState, plan: AttentionPlan, prompt: PromptCache | None) -> Tensor:
-        fast = self._fast
-        if fast is not None and prompt is None and fast.supports(self.model, plan):
-            return fast.decode(state.canvas, state.belief, plan, state.free)
-        return self.model.decode(state.canvas, state.belief, plan, prompt)
-
-    def _denoise(self, state: BatchState, logits: Tensor) -> StepResult:
-        remaining = state.max_steps - state.steps
-        temperature = temperature_at(remaining, state.max_steps, state.t_min, state.t_max)
-        settings = StepSettings(temperature, state.entropy_bound)
-        noise = CounterNoise(state.keys, state.steps + 1)
-        step = denoise_step(logits, state.domain, settings, noise, self._projection(state))
+    def _denoise(self, state: BatchState) -> StepResult:
+        plan, prompt = self._attention()
+        stepper = next(s for s in self._steppers if s.supports(plan, prompt))
+        step = stepper.step(state, plan, prompt, self._projection(state))
         constraint = self.layout.constraint
         if constraint is None or state.domain is None or not bool(state.guided.any()):
             return step
         rows = state.guided.nonzero().squeeze(-1)
-        guided = CounterNoise(state.keys[rows], state.steps[rows] + 1)
-        gumbel = guided.gumbel(*step.belief.shape[1:])
+        guided = state.keep(rows)
+        gumbel = guided.noise.gumbel(*step.belief.shape[1:])
         dived = dive(step.keep(rows), state.domain[rows], gumbel, constraint)
         return step.replace_rows(rows, dived)
 
@@ -249,18 +236,6 @@ class CanvasBatch:
             self._plan = self._prompt = None
         index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
         self._state = self._state.keep(index) if rows else None
-
-
-def _advance(state: BatchState, step: StepResult) -> BatchState:
-    same = (step.draft == state.draft).all(dim=-1)
-    return replace(
-        state,
-        canvas=step.canvas,
-        belief=step.belief,
-        draft=step.draft,
-        steps=state.steps + 1,
-        unchanged=torch.where(same, state.unchanged + 1, 0),
-    )
 
 
 def _reason(satisfied: bool, settled: bool, spent: bool) -> FinishReason | None:

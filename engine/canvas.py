@@ -204,7 +204,7 @@ class CanvasResult:
         tokens: int64 [L], the last argmax canvas.
         entropy: float32 [L], nats, at the last step.
         candidate_mass: float32 [L], the share of the model's own probability, before domains,
-            that lay on the position's domain at the last step.
+            that lay on the position's domain at the last step; 1 where that is one token.
         reason: why it left.
         steps: decoder passes spent on it.
         queue_ms: from submission to admission.

@@ -29,7 +29,8 @@ from engine.client import (
     OnDraft,
     UnknownModelError,
 )
-from engine.kernels.cpu_decoder import CpuDecoder, supports_model
+from engine.kernels.cpu_decoder import supports_model
+from engine.kernels.cpu_stepper import CpuStepper
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,7 @@ class Engine:
         self._checkpoints = dict(checkpoints)
         threads = self.limits.threads or os.cpu_count() or 1
         self._fast = {
-            name: CpuDecoder(checkpoint.model, threads)
+            name: CpuStepper(checkpoint.model, threads)
             for name, checkpoint in checkpoints.items()
             if supports_model(checkpoint.model)
         }

@@ -40,7 +40,8 @@ class StepResult:
         accepted: bool [B, L].
         entropy: float32 [B, L], nats; 0 at clamped positions.
         candidate_mass: float32 [B, L], the share of the model's own probability, before the
-            domain, that lay on the domain.
+            domain, that lay on the domain; 1 where the domain is a single token, whose logits
+            nobody need compute.
     """
 
     belief: Tensor
@@ -105,11 +106,15 @@ def denoise_step(
 
 
 def mass_on(logits: Tensor, domain: Tensor | None) -> Tensor:
-    """The softmax mass of ``logits`` [B, L, V] that lies on the domain: float32 [B, L]."""
+    """The softmax mass of ``logits`` [B, L, V] that lies on the domain: float32 [B, L].
+
+    1 where the domain is a single token; see ``StepResult.candidate_mass``.
+    """
     if domain is None:
         return torch.ones(logits.shape[:-1], device=logits.device)
     inside = logits.masked_fill(~domain, -torch.inf).logsumexp(dim=-1)
-    return (inside - logits.logsumexp(dim=-1)).exp()
+    mass = (inside - logits.logsumexp(dim=-1)).exp()
+    return mass.masked_fill(domain.sum(dim=-1) == 1, 1.0)
 
 
 def believe(scaled: Tensor, domain: Tensor | None) -> Tensor:

@@ -80,7 +80,7 @@ def aligned(length: int) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class HeadLayout:
     """A plan as the kernels read it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Layout:
     spans: dict[LayerType, tuple[int, int]]
 
     @classmethod
-    def of(cls, plan: AttentionPlan, length: int) -> Layout:
+    def of(cls, plan: AttentionPlan, length: int) -> HeadLayout:
         """Lay a plan out for canvases of ``length`` cells.
 
         Raises:

@@ -8,8 +8,10 @@ a million. A canvas never depends on its batch here either.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from numba import njit
 from torch import Tensor
@@ -47,6 +49,64 @@ _HOPELESS = np.float32(3e-9)
 _CLOSE = 1 + 1e-5
 
 
+@dataclass(frozen=True, eq=False)
+class CpuSampling:
+    """One step's sampling of a batch, any range of whose canvases can be done by any thread.
+
+    Attributes:
+        allowed: bool [B, L, V], the domain; [B, L, 0] when every token is allowed.
+        temperature, bounds: float32 [B].
+        keys, steps: uint64 [B], of the noise.
+        result: what is to be written: ``believe`` writes its belief and mass, ``draw`` the rest.
+    """
+
+    allowed: npt.NDArray[np.bool_]
+    temperature: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.float32]
+    keys: npt.NDArray[np.uint64]
+    steps: npt.NDArray[np.uint64]
+    result: StepResult
+
+    @classmethod
+    def of(
+        cls,
+        shape: torch.Size,
+        domain: Tensor | None,
+        settings: StepSettings,
+        noise: CounterNoise,
+    ) -> CpuSampling:
+        """Make room for a step of logits of this shape, [B, L, V]."""
+        cells = shape[:2]
+        canvas, draft = (torch.empty(cells, dtype=torch.int64) for _ in range(2))
+        accepted = torch.empty(cells, dtype=torch.bool)
+        entropy, mass = torch.empty(cells), torch.ones(cells)
+        return cls(
+            np.zeros((*cells, 0), np.bool_) if domain is None else domain.contiguous().numpy(),
+            settings.temperature.float().contiguous().numpy(),
+            settings.entropy_bound.float().contiguous().numpy(),
+            noise.keys.contiguous().numpy().view(np.uint64),
+            noise.steps.contiguous().numpy().view(np.uint64),
+            StepResult(torch.empty(shape), canvas, draft, accepted, entropy, mass),
+        )
+
+    def believe(self, logits: npt.NDArray[np.float32], first: int, last: int) -> None:
+        """The belief of canvases ``first`` to ``last`` from their logits, [B, L, V]."""
+        belief, mass = self.result.belief.numpy(), self.result.candidate_mass.numpy()
+        _believe(first, last, logits, self.allowed, self.temperature, belief, mass)
+
+    def projected(self, project: Projection) -> CpuSampling:
+        """The same with the belief changed."""
+        belief = project(self.result.belief).contiguous()
+        return replace(self, result=replace(self.result, belief=belief))
+
+    def draw(self, first: int, last: int) -> None:
+        """All that follows from the belief of canvases ``first`` to ``last``."""
+        r = self.result
+        out = r.canvas.numpy(), r.draft.numpy(), r.accepted.numpy(), r.entropy.numpy()
+        belief = r.belief.numpy()
+        _draw(first, last, belief, self.allowed, self.bounds, self.keys, self.steps, out)
+
+
 def cpu_denoise_step(
     logits: Tensor,
     domain: Tensor | None,
@@ -63,53 +123,36 @@ def cpu_denoise_step(
         noise: this step's draws.
         project: applied to the belief before anything is drawn from it.
     """
-    belief, mass = torch.empty_like(logits), torch.ones(logits.shape[:-1])
-    allowed = _allowed(domain, logits)
-    temperature = settings.temperature.float().contiguous().numpy()
-    _believe(logits.contiguous().numpy(), allowed, temperature, belief.numpy(), mass.numpy())
+    sampling = CpuSampling.of(logits.shape, domain, settings, noise)
+    sampling.believe(logits.contiguous().numpy(), 0, len(logits))
     if project is not None:
-        belief = project(belief)
-    return _draw(belief, mass, allowed, settings.entropy_bound, noise)
-
-
-def _draw(
-    belief: Tensor, mass: Tensor, allowed: np.ndarray, bound: Tensor, noise: CounterNoise
-) -> StepResult:
-    """All that follows from a belief."""
-    shape = belief.shape[:-1]
-    canvas, draft = (torch.empty(shape, dtype=torch.int64) for _ in range(2))
-    accepted, entropy = torch.empty(shape, dtype=torch.bool), torch.empty(shape)
-    _draw_canvases(
-        belief.contiguous().numpy(),
-        allowed,
-        bound.float().contiguous().numpy(),
-        noise.keys.contiguous().numpy().view(np.uint64),
-        noise.steps.contiguous().numpy().view(np.uint64),
-        (canvas.numpy(), draft.numpy(), accepted.numpy(), entropy.numpy()),
-    )
-    return StepResult(belief, canvas, draft, accepted, entropy, mass)
-
-
-def _allowed(domain: Tensor | None, logits: Tensor) -> np.ndarray:
-    """The domain, or an array without tokens that stands for all."""
-    if domain is None:
-        return np.zeros((*logits.shape[:2], 0), np.bool_)
-    return domain.contiguous().numpy()
+        sampling = sampling.projected(project)
+    sampling.draw(0, len(logits))
+    return sampling.result
 
 
 @njit(cache=True, nogil=True)
-def _believe(logits, allowed, temperature, belief, mass):  # type: ignore[no-untyped-def]
-    """The softmax over each domain, and the share of the whole softmax that lies on it."""
-    batch, length, vocabulary = logits.shape
+def _believe(first, last, logits, allowed, temperature, belief, mass):  # type: ignore[no-untyped-def]
+    """The softmax over each domain, and the share of the whole softmax that lies on it.
+
+    Logits of a position whose domain is a single token are not read: nobody computes them.
+    """
+    length, vocabulary = logits.shape[1:]
     restricted = allowed.shape[2] > 0
     size = -(-vocabulary // LANES) * LANES
     row, inside = np.zeros((2, size), np.float32)
     inside[:vocabulary] = 1
-    for b in range(batch):
+    for b in range(first, last):
         for at in range(length):
             if restricted:
+                count = 0
                 for v in range(vocabulary):
                     inside[v] = allowed[b, at, v]
+                    count += allowed[b, at, v]
+                if count == 1:
+                    for v in range(vocabulary):
+                        belief[b, at, v] = inside[v]
+                    continue
             for v in range(vocabulary):
                 row[v] = logits[b, at, v] / temperature[b]
             row[vocabulary:] = _ABSENT
@@ -151,12 +194,12 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _draw_canvases(belief, allowed, bounds, keys, steps, out):  # type: ignore[no-untyped-def]
-    """Sample, accept and renoise every canvas; ``out``: canvas, draft, accepted, entropy."""
+def _draw(first, last, belief, allowed, bounds, keys, steps, out):  # type: ignore[no-untyped-def]
+    """Sample, accept and renoise canvases; ``out``: canvas, draft, accepted, entropy."""
     canvas, draft, accepted, entropy = out
     length, vocabulary = belief.shape[1:]
     row = np.zeros(-(-vocabulary // LANES) * LANES, np.float32)
-    for b in range(len(belief)):
+    for b in range(first, last):
         fresh = _key(keys[b], steps[b], _RENOISE)
         tokens = _key(keys[b], steps[b], _TOKEN)
         _sample(belief[b], tokens, row, canvas[b], draft[b], entropy[b])

@@ -16,7 +16,7 @@ import torch
 
 from engine.config import LayerType
 from engine.kernels.cpu_gemm import Floats, pack, pack_gated, padded
-from engine.kernels.cpu_layout import LAYER, MODEL, Arena, Layout, Records
+from engine.kernels.cpu_layout import LAYER, MODEL, Arena, HeadLayout, Records
 from engine.kernels.simd import LANES
 from engine.model import Attention, DiffusionGemma, GatedMLP, Layer, RMSNorm
 
@@ -30,7 +30,7 @@ class PackedWeights:
     layer_types: tuple[LayerType, ...]
     flat: Floats
 
-    def for_plan(self, layout: Layout) -> Records:
+    def for_plan(self, layout: HeadLayout) -> Records:
         """The layers with the head groups that a layout gives them."""
         layers = self.layers.copy()
         for layer, kind in zip(layers, self.layer_types, strict=True):

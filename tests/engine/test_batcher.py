@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from engine.batcher import CanvasBatch, Layout, Ticket
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
-from engine.kernels.cpu_decoder import CpuDecoder
+from engine.kernels.cpu_stepper import CpuStepper
 from engine.model import DiffusionGemma
+from engine.stepper import Stepper
 from tests.engine.factories import (
     CELLS,
     CONSTRAINT,
@@ -26,7 +27,7 @@ def run_together(
     model: DiffusionGemma,
     requests: list[CanvasRequest],
     joining: list[int] | None = None,
-    fast: CpuDecoder | None = None,
+    fast: Stepper | None = None,
 ) -> list[CanvasResult]:
     """Denoise requests in one batch; ``joining[i]`` is the step at which request i joins."""
     joining = joining or [0] * len(requests)
@@ -46,7 +47,7 @@ def run_together(
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_the_same_seed_gives_the_same_answer_in_any_batch(threads: int | None) -> None:
     model, chooser = small_model(), random.Random(0)
-    fast = CpuDecoder(model, threads) if threads else None
+    fast = CpuStepper(model, threads) if threads else None
     requests = [
         latin_request(
             {chooser.randrange(CELLS): chooser.randrange(1, VOCABULARY)},
