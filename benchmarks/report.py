@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.common import ROOT
@@ -36,34 +37,39 @@ def _fill(text: str, name: str, content: str) -> str:
 
 
 def _provenance(record: Record) -> str:
-    command = f"`python -m benchmarks.{record['benchmark'].removesuffix('_more')}`"
+    command = f"`python -m benchmarks.{record['benchmark']}`"
     weights = f", weights {record['weights'][:12]}" if "weights" in record else ""
     return f"{command} on {record['device']}, {record['date']}, commit {record['commit']}{weights}."
 
 
 def _sudoku(record: Record) -> str:
+    """A list a line: what share each effort solves; of the default also by what, and how fast."""
     lists = list(dict.fromkeys(row["list"] for row in record["rows"]))
     efforts = list(dict.fromkeys(row["effort"] for row in record["rows"]))
-    cells = {(row["effort"], row["list"]): row for row in record["rows"]}
-    sizes = {row["list"]: row["puzzles"] for row in record["rows"]}
-    header = ["solved", *(f"{name} ({sizes[name]:,})" for name in lists)]
-    body = [[effort, *(_solved(cells.get((effort, name))) for name in lists)] for effort in efforts]
-    rates = [
-        [f"{effort}, puzzles/s", *(_rate(cells.get((effort, name))) for name in lists)]
-        for effort in efforts
+    cells = {(row["list"], row["effort"]): row for row in record["rows"]}
+    shown: list[tuple[str, str, Callable[[Record], str]]] = [
+        *((effort, effort, partial(_share, "solved")) for effort in efforts),
+        ("by model / guided / exact", "default", _by_method),
+        ("default, puzzles/s", "default", lambda row: f"{row['puzzles/s']:.3g}"),
     ]
+
+    def line(name: str) -> list[str]:
+        rows = [(cells.get((name, effort)), show) for _, effort, show in shown]
+        count = next(row["puzzles"] for row in record["rows"] if row["list"] == name)
+        return [f"{name} ({count:,})", *(show(r) if r else "not measured" for r, show in rows)]
+
     wrong = sum(row["wrong"] for row in record["rows"])
-    return (
-        f"{_markdown(header, [*body, *rates])}\n\nWrong answers called SOLVED, all rows: {wrong}."
-    )
+    table = _markdown(["solved", *(title for title, *_ in shown)], [line(name) for name in lists])
+    return f"{table}\n\nWrong answers, all rows: {wrong}."
 
 
-def _solved(row: Record | None) -> str:
-    return row["solved"] if row else "not measured"
+def _by_method(row: Record) -> str:
+    return " / ".join(_share(f"by {method}", row) for method in ("diffusion", "guided", "exact"))
 
 
-def _rate(row: Record | None) -> str:
-    return f"{row['puzzles/s']:.3g}" if row else "not measured"
+def _share(of: str, row: Record) -> str:
+    """Rounded down, so that only all of them are 100 %."""
+    return f"{1000 * row[of] // row['puzzles'] / 10:.1f} %"
 
 
 def _rows(record: Record) -> str:
@@ -82,7 +88,6 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "sudoku": _sudoku,
-    "sudoku_more": _sudoku,
     "engine_cpu": _rows,
     "latency": _rows,
     "generator": _rows,
