@@ -1,1 +1,1 @@
-"""Triton kernels, each beside the PyTorch function it must equal."""
+"""Kernels, each tested against the plain function that it must equal; ``cpu_*`` are for the CPU."""
