@@ -81,7 +81,7 @@ class Engine:
             if supports_model(checkpoint.model)
         }
         self._waiting: deque[_Job] = deque()
-        self._running: dict[tuple[str, Layout], CanvasBatch] = {}
+        self._running: dict[tuple[str, Layout], CanvasBatch[_Job]] = {}
         self._wake = threading.Condition()
         self._stopping = False
         self._worker = threading.Thread(target=self._run, name="inkfill-engine", daemon=True)
@@ -217,12 +217,12 @@ class Engine:
         outcome = batch.step()
         if not len(batch):
             del self._running[key]
-        news = [*outcome.drafts, *((d.ticket, d.result) for d in (*departed, *outcome.departures))]
-        _tell(news)  # type: ignore[arg-type]  # every ticket here is a _Job
+        results = [(d.ticket, d.result) for d in (*departed, *outcome.departures)]
+        _tell([*outcome.drafts, *results])
 
     def _fail_all(self, error: Exception) -> None:
         running = [t for batch in self._running.values() for t in batch.tickets]
-        _tell([(job, error) for job in (*running, *self._waiting)])  # type: ignore[misc]
+        _tell([(job, error) for job in (*running, *self._waiting)])
         self._running.clear()
         self._waiting.clear()
 
