@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -46,6 +47,7 @@ class Server:
 
     def __init__(self, engine: EngineClient, settings: Settings) -> None:
         self.port = 0
+        self._engine = engine
         self._settings = settings
         self._traffic = Traffic()
         self._health = health.aio.HealthServicer()
@@ -53,6 +55,7 @@ class Server:
             interceptors=[CallInterceptor(default_chain(self._traffic))],
             options=_options(settings),
         )
+        self._watching: asyncio.Task[None] | None = None
         self._services = _register(self._grpc, engine, settings)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection(
@@ -87,6 +90,7 @@ class Server:
         await self._grpc.start()
         for service in self._services:
             await self._health.set(service, _SERVING)
+        self._watching = asyncio.create_task(self._watch_engine())
         log.info("listening", address=self.address, services=list(self._services))
 
     async def stop(self, grace_s: float | None = None) -> None:
@@ -99,10 +103,18 @@ class Server:
         """
         grace = self._settings.shutdown_grace_s if grace_s is None else grace_s
         log.info("stopping", grace_s=grace)
+        if self._watching is not None:
+            self._watching.cancel()
         await self._health.enter_graceful_shutdown()
         await self._traffic.drain(grace)
         await self._grpc.stop(None)
         log.info("stopped")
+
+    async def _watch_engine(self) -> None:
+        """Health says NOT_SERVING, for good, once the engine has ended."""
+        await self._engine.ended()
+        log.error("engine_ended")
+        await self._health.enter_graceful_shutdown()
 
     async def wait(self) -> None:
         """Wait until the server has stopped."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from engine.batcher import CanvasBatch, Layout
 from engine.canvas import CanvasError, Draft, SamplingParams
 from engine.client import (
     DenoisingError,
@@ -115,6 +116,47 @@ async def test_stopping_fails_what_is_under_way_and_refuses_more() -> None:
         await task
     with pytest.raises(EngineStoppedError):
         await engine.denoise("latin", latin_request())
+
+
+async def test_the_end_of_the_engine_is_awaited_by_any_number(engine: Engine) -> None:
+    impatient = asyncio.create_task(engine.ended())
+    waiting = [asyncio.create_task(engine.ended()) for _ in range(3)]
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in waiting)
+    await asyncio.to_thread(engine.stop)
+    await asyncio.wait_for(asyncio.gather(*waiting, engine.ended()), 5)
+
+
+def end_thread(*_: object) -> None:
+    raise SystemExit
+
+
+@pytest.mark.parametrize("where", ["between steps", "in a step"])
+async def test_a_worker_that_dies_fails_every_canvas_and_refuses_more(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    endless = latin_request(constraint=None, sampling=ENDLESS)
+    tasks = [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(6)]
+    await asyncio.sleep(0.1)  # four run, two wait
+    if where == "between steps":
+        monkeypatch.setattr(engine, "_take_waiting", end_thread)
+    else:
+        monkeypatch.setattr(CanvasBatch, "step", end_thread)
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [str(error) for error in ended] == ["the engine has failed"] * 6
+    await asyncio.wait_for(engine.ended(), 5)
+    with pytest.raises(EngineStoppedError, match="the engine has failed"):
+        await engine.denoise("latin", latin_request())
+
+
+async def test_a_worker_that_dies_fails_what_it_has_just_taken_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Layout, "of", end_thread)
+    with pytest.raises(EngineStoppedError, match="the engine has failed"):
+        await asyncio.wait_for(engine.denoise("latin", latin_request()), 5)
 
 
 def test_models_are_described(engine: Engine) -> None:
