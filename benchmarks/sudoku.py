@@ -17,9 +17,11 @@ import argparse
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from engine.checkpoint import load_checkpoint
 from engine.engine import Engine, EngineLimits
 from solvers.base import Effort, Guidance, Method, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
+from solvers.search_pool import SearchPool
 from solvers.strategy import solve
 from solvers.sudoku.data import read_puzzles
 from solvers.sudoku.generator import PuzzleBatch, generate
@@ -48,10 +51,11 @@ EFFORTS = {
     "default": Effort(),
 }
 IN_FLIGHT = 64
+Answer = Callable[[SudokuProblem, Effort], Coroutine[Any, Any, Solution[Grid]]]
 
 
 async def measure(
-    engine: Engine, name: str, puzzles: PuzzleBatch, box: tuple[int, int], effort: Effort, tell
+    answer: Answer, name: str, puzzles: PuzzleBatch, box: tuple[int, int], effort: Effort, tell
 ) -> Row:
     """Solve a list and count."""
     problems = [SudokuProblem.create(p.tolist(), *box) for p in puzzles.puzzles]
@@ -60,7 +64,7 @@ async def measure(
     async def one(index: int) -> Solution[Grid]:
         async with gate:
             seeded = replace(effort, seed=index)
-            solution = await solve(SudokuSolver(), problems[index], seeded, engine, "sudoku")
+            solution = await answer(problems[index], seeded)
             tell()
             return solution
 
@@ -120,14 +124,16 @@ async def run(options: argparse.Namespace) -> list[Row]:
     folder = options.checkpoint or bundled_checkpoints()["sudoku"]
     checkpoint = load_checkpoint(folder, options.device)
     rows: list[Row] = []
-    with Engine({"sudoku": checkpoint}, EngineLimits(max_batch=64, max_queue=4096)) as engine:
+    limits = EngineLimits(max_batch=64, max_queue=4096)
+    with Engine({"sudoku": checkpoint}, limits) as engine, SearchPool() as searches:
+        answer = partial(solve, SudokuSolver(), engine=engine, model="sudoku", searches=searches)
         lists = lists_of(options)
         with Progress() as progress:
             for effort_name in options.efforts or EFFORTS:
                 for name, (batch, box) in lists.items():
                     task = progress.add_task(f"{effort_name}: {name}", total=len(batch.puzzles))
                     row = await measure(
-                        engine,
+                        answer,
                         name,
                         batch,
                         box,

@@ -169,7 +169,7 @@ class Engine:
     def _run(self) -> None:
         try:
             self._work()
-        except BaseException:  # noqa: BLE001  # nobody is to wait for a thread that is gone
+        except BaseException:  # nobody is to wait for a thread that is gone
             log.critical("engine_failed", exc_info=True)
         finally:
             self._fail_all()

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
         max_queue: canvases that may wait, 1 to 1,000,000.
         max_message_bytes: largest request and largest response, 1 KiB to 1 GiB.
         max_many_in_flight: puzzles of one SolveMany call that are worked on together, 1 to 4096.
+        max_searches: exact searches at once, 1 to 1024; absent: one a core, and at least 2. What
+            waits for a place spends its caller's time.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     max_queue: int = Field(default=1024, ge=1, le=1_000_000)
     max_message_bytes: int = Field(default=4 * 2**20, ge=2**10, le=2**30)
     max_many_in_flight: int = Field(default=64, ge=1, le=4096)
+    max_searches: int | None = Field(default=None, ge=1, le=1024)
     log_level: LogLevel = "info"
     log_format: LogFormat = "json"
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600)
