@@ -44,7 +44,7 @@ class EngineLimits:
     Attributes:
         max_batch: canvases running at once, all models together.
         max_queue: canvases waiting; one more is refused.
-        threads: CPU threads for small models; 0 for every core.
+        threads: CPU threads to compute with; 0 for every core.
     """
 
     max_batch: int = 64
@@ -66,6 +66,10 @@ class Engine:
             for name, checkpoint in checkpoints.items()
             if supports_model(checkpoint.model)
         }
+        # Beside compiled code only small tensors are left to torch, for which its threads would
+        # only wait for each other.
+        compiled = len(self._fast) == len(self._checkpoints)
+        self._torch_threads = 1 if compiled else self.limits.threads or torch.get_num_threads()
         self._open: set[Job] = set()
         self._waiting: deque[Job] = deque()
         self._running: dict[tuple[str, Layout], CanvasBatch[Job]] = {}
@@ -177,10 +181,7 @@ class Engine:
 
     def _work(self) -> None:
         """Step what runs and admit what waits, until told to stop."""
-        if len(self._fast) == len(self._checkpoints):
-            # What is left to torch are small tensors, for which its threads only wait for each
-            # other. The setting is this thread's alone.
-            torch.set_num_threads(1)
+        torch.set_num_threads(self._torch_threads)
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._refusal or self._waiting or self._running)

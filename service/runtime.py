@@ -46,8 +46,6 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    # The decoder has threads of its own; torch's would only wait for each other beside them.
-    torch.set_num_threads(1)
     limits = EngineLimits(
         max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads or 0
     )

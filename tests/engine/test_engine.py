@@ -1,12 +1,14 @@
 """The engine in its thread: submitting, streaming, cancelling, failing."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 
-from engine.batcher import CanvasBatch, Layout
+from engine.batcher import CanvasBatch, Layout, StepOutcome
 from engine.canvas import CanvasError, Draft, SamplingParams
 from engine.client import (
     DenoisingError,
@@ -15,7 +17,8 @@ from engine.client import (
     UnknownModelError,
 )
 from engine.engine import Engine, EngineLimits
-from tests.engine.factories import checkpoint, latin_request, plain_model, small_model
+from engine.job import Job
+from tests.engine.factories import RELATIONS, checkpoint, latin_request, plain_model, small_model
 
 ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 
@@ -157,6 +160,44 @@ async def test_a_worker_that_dies_fails_what_it_has_just_taken_up(
     monkeypatch.setattr(Layout, "of", end_thread)
     with pytest.raises(EngineStoppedError, match="the engine has failed"):
         await asyncio.wait_for(engine.denoise("latin", latin_request()), 5)
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """This thread's torch has three; those to come have one, as after an earlier engine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    earlier = threading.Thread(target=torch.set_num_threads, args=(1,))
+    earlier.start()
+    earlier.join()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(
+    ("names", "threads", "expected"),
+    [("latin", 0, 1), ("latin", 2, 1), ("plain", 0, 3), ("plain", 2, 2), ("latin plain", 0, 3)],
+)
+async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int, expected: int
+) -> None:
+    seen: set[int] = set()
+    step = CanvasBatch.step
+
+    def watched_step(batch: CanvasBatch[Job]) -> StepOutcome[Job]:
+        seen.add(torch.get_num_threads())
+        return step(batch)
+
+    monkeypatch.setattr(CanvasBatch, "step", watched_step)
+    known = {"latin": small_model(), "plain": plain_model()}
+    models = {name: checkpoint(known[name]) for name in names.split()}
+    with Engine(models, EngineLimits(threads=threads)) as engine:
+        for name in models:
+            relations = RELATIONS if name == "latin" else None
+            await engine.denoise(name, latin_request(relations=relations))
+    assert seen == {expected}
+    assert torch.get_num_threads() == 3
 
 
 def test_models_are_described(engine: Engine) -> None:
