@@ -174,7 +174,7 @@ def theirs_on(
 def additive_mask(names: tuple[str, ...], shape: Geometry) -> Tensor:
     """What each head sees, as the floats that are added to its scores: [1, H, L, L]."""
     everything = torch.ones(shape.cells, shape.cells, dtype=torch.bool)
-    seen = [everything if n == "all" else shape.relations.mask(n) for n in names]
+    seen = [everything if n == "all" else torch.from_numpy(shape.relations.mask(n)) for n in names]
     return torch.zeros(len(names), shape.cells, shape.cells).masked_fill(
         ~torch.stack(seen), -torch.inf
     )[None]

@@ -24,7 +24,7 @@ from service.interceptors import CallInterceptor, default_chain
 from service.servicers.canvas import CanvasServicer
 from service.servicers.models import ModelsServicer
 from service.servicers.sudoku import SudokuServicer
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.traffic import Traffic
 from solvers.search_pool import SearchPool
 
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-class BindError(OSError):
+class BindError(SettingsError):
     """The address cannot be listened on; the message says how to choose another."""
 
 
