@@ -65,8 +65,9 @@ def main() -> None:
     logging.disable_progress_bar()
     with torch.inference_mode():
         rows = compare(arguments)
-    print_table("A denoising step on the CPU, milliseconds", rows)
-    write_results("engine_cpu", rows, random_weights=arguments.random)
+    threads = max(arguments.threads)
+    print_table("A denoising step on the CPU, milliseconds", rows, threads=threads)
+    print(write_results("engine_cpu", rows, threads=threads, random_weights=arguments.random))
 
 
 def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.progress import Progress
 
 from benchmarks.common import Row, print_table, write_results
@@ -124,7 +124,7 @@ async def run(options: argparse.Namespace) -> list[Row]:
     folder = options.checkpoint or bundled_checkpoints()["sudoku"]
     checkpoint = load_checkpoint(folder, options.device)
     rows: list[Row] = []
-    limits = EngineLimits(max_batch=64, max_queue=4096)
+    limits = EngineLimits(max_batch=64, max_queue=4096, threads=options.threads)
     with Engine({"sudoku": checkpoint}, limits) as engine, SearchPool() as searches:
         answer = partial(solve, SudokuSolver(), engine=engine, model="sudoku", searches=searches)
         lists = lists_of(options)
@@ -142,9 +142,8 @@ async def run(options: argparse.Namespace) -> list[Row]:
                     )
                     rows.append({"effort": effort_name, **row})
                     progress.remove_task(task)
-    print_table(f"Sudoku, weights {checkpoint.digest[:12]}", rows)
-    path = write_results(options.name, rows, weights=checkpoint.digest)
-    print(path)
+    print_table(f"Sudoku, weights {checkpoint.digest[:12]}", rows, threads=options.threads)
+    print(write_results(options.name, rows, threads=options.threads, weights=checkpoint.digest))
     return rows
 
 
@@ -158,10 +157,9 @@ def main() -> None:
     parser.add_argument("--efforts", nargs="*", choices=EFFORTS, help="default: all")
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the engine")
     parser.add_argument("--name", default="sudoku", help="of the JSON file")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     if wrong := sum(int(row["wrong"]) for row in asyncio.run(run(options))):
         raise SystemExit(f"{wrong} wrong answers")
 
