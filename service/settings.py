@@ -7,6 +7,7 @@ by ``--config`` or ``INKFILL_CONFIG``), the file over the defaults.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,9 @@ from service.logging import LogFormat, LogLevel
 
 ENV_PREFIX = "INKFILL_"
 CONFIG_VARIABLE = "INKFILL_CONFIG"
+#: What Kubernetes sets for a Service named inkfill, and what it sets it to.
+_SERVICE_LINK = "INKFILL_PORT"
+_LINKED = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 #: Flags that are not called what their setting is called.
 _FLAGS = {"models": "--model"}
 
@@ -153,7 +157,14 @@ def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> 
         known = ", ".join(Settings.model_fields)
         return f"{_source(name, given, path)}: no such setting; accepted: {known}"
     message = str(fault["msg"]).removeprefix("Input should be ")
-    return f"{_source(name, given, path)}: got {fault['input']!r}, accepted: {message}"
+    source = _source(name, given, path)
+    reason = f"{source}: got {fault['input']!r}, accepted: {message}"
+    if source == _SERVICE_LINK and _LINKED.match(str(fault["input"])):
+        reason += (
+            "; Kubernetes sets this variable in every pod beside a Service named inkfill: put "
+            "enableServiceLinks: false into the pod's spec, or name the Service otherwise"
+        )
+    return reason
 
 
 def _source(name: str, given: dict[str, Any], path: Path | None) -> str:
