@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # the CPU build, which is smaller and enough where there is no NVIDIA GPU.
 TORCH_INDEX ?=
 
+# Each prints a table and writes benchmarks/results/NAME.json.
+BENCHMARKS := engine_cpu exact generator latency sudoku
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test lint format protos picture bench clean
 
@@ -51,9 +54,8 @@ protos: install ## Generate the gRPC stubs from the protos
 picture: install ## Draw docs/denoising.svg from a real run
 	@$(BIN)/python docs/draw_denoising.py
 
-bench: install ## Measure solving and step time on this machine
-	@$(BIN)/python benchmarks/sudoku.py
-	@$(BIN)/python benchmarks/engine_cpu.py
+bench: install ## Run every benchmark of the CPU on this machine
+	@set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

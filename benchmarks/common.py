@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 Row = Mapping[str, Any]
 
 
@@ -24,7 +25,7 @@ def write_results(name: str, rows: Sequence[Row], **meta: Any) -> Path:
 
     The folder is the one that the variable ``OUT`` names, or ``benchmarks/results``.
     """
-    folder = Path(os.environ.get("OUT") or ROOT / "benchmarks" / "results")
+    folder = Path(os.environ.get("OUT") or RESULTS)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     record = {"benchmark": name, **provenance(), **meta, "rows": list(rows)}
@@ -33,10 +34,12 @@ def write_results(name: str, rows: Sequence[Row], **meta: Any) -> Path:
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, whether the tree differs from it, device, threads, versions and date."""
+    """Commit, whether the tree differs from it but for results, device, threads, versions, date."""
+    others = (".", f":!{RESULTS.relative_to(ROOT)}")
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", *others)
     return {
         "commit": _git("rev-parse", "--short=12", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "modified": bool(changes),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "device": device_name(),
         "threads": torch.get_num_threads(),
@@ -52,12 +55,30 @@ def device_name() -> str:
     return f"{_processor()}, {os.cpu_count()} cores"
 
 
-def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Print rows as a table, one column a key of the first row."""
+def print_table(title: str, rows: Sequence[Row], **meta: Any) -> None:
+    """Print rows as a table, one column a key of the first row, and under it where they are from.
+
+    Args:
+        title: above the table.
+        rows: at least one.
+        meta: what ``write_results`` is told, of which ``threads`` is shown.
+    """
     table = Table(*rows[0], title=title, title_justify="left")
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    Console(width=160).print(table)
+    console = Console(width=160)
+    console.print(table)
+    console.print(origin({**provenance(), **meta}), highlight=False)
+
+
+def origin(record: Mapping[str, Any]) -> str:
+    """A record's provenance in a line."""
+    threads = record["threads"]
+    tree = "modified" if record["modified"] else "as committed"
+    return (
+        f"{record['device']}; {threads} {'thread' if threads == 1 else 'threads'}; "
+        f"{record['date']}; commit {record['commit']}, {tree}"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -65,8 +65,9 @@ def main() -> None:
     logging.disable_progress_bar()
     with torch.inference_mode():
         rows = compare(arguments)
-    print_table("A denoising step on the CPU, milliseconds", rows)
-    write_results("engine_cpu", rows, random_weights=arguments.random)
+    threads = max(arguments.threads)
+    print_table("A denoising step on the CPU, milliseconds", rows, threads=threads)
+    print(write_results("engine_cpu", rows, threads=threads, random_weights=arguments.random))
 
 
 def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:
@@ -174,7 +175,7 @@ def theirs_on(
 def additive_mask(names: tuple[str, ...], shape: Geometry) -> Tensor:
     """What each head sees, as the floats that are added to its scores: [1, H, L, L]."""
     everything = torch.ones(shape.cells, shape.cells, dtype=torch.bool)
-    seen = [everything if n == "all" else shape.relations.mask(n) for n in names]
+    seen = [everything if n == "all" else torch.from_numpy(shape.relations.mask(n)) for n in names]
     return torch.zeros(len(names), shape.cells, shape.cells).masked_fill(
         ~torch.stack(seen), -torch.inf
     )[None]

@@ -126,7 +126,7 @@ def main() -> None:
         measure(name, shape, PuzzleBatch(*(x[: options.count] for x in (b.puzzles, b.solutions))))
         for name, (shape, b) in kinds(options.lists, options.count).items()
     ]
-    print_table("Exact completion, one worker", rows)
+    print_table("Exact completion, one worker", rows, threads=1)
     print(write_results("exact", rows, threads=1))
 
 

@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     generate(geometry(2, 2), 1, 0, threads=1)  # compile
     rows = [measure(*kind, rounds=options.rounds) for kind in KINDS]
-    print_table("Generated Sudokus, one thread", rows)
+    print_table("Generated Sudokus, one thread", rows, threads=1)
     print(write_results("generator", rows, threads=1))
 
 

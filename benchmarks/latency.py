@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -79,8 +80,9 @@ async def run(lists: list[Path], count: int) -> None:
     process.terminate()
     await process.wait()
     await draining
-    print_table("One puzzle at a time through gRPC, default effort", rows)
-    print(write_results("latency", rows))
+    threads = os.cpu_count()  # of the server, by default
+    print_table("One puzzle at a time through gRPC, default effort", rows, threads=threads)
+    print(write_results("latency", rows, threads=threads))
 
 
 def main() -> None:

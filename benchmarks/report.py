@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.common import ROOT
+from benchmarks.common import RESULTS, ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = (ROOT / "README.md", ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md")
 Record = dict[str, Any]
 

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from rich.progress import Progress
 
 from benchmarks.common import Row, print_table, write_results
@@ -30,6 +32,7 @@ from engine.checkpoint import load_checkpoint
 from engine.engine import Engine, EngineLimits
 from solvers.base import Effort, Guidance, Method, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
+from solvers.search_pool import SearchPool
 from solvers.strategy import solve
 from solvers.sudoku.data import read_puzzles
 from solvers.sudoku.generator import PuzzleBatch, generate
@@ -48,10 +51,11 @@ EFFORTS = {
     "default": Effort(),
 }
 IN_FLIGHT = 64
+Answer = Callable[[SudokuProblem, Effort], Coroutine[Any, Any, Solution[Grid]]]
 
 
 async def measure(
-    engine: Engine, name: str, puzzles: PuzzleBatch, box: tuple[int, int], effort: Effort, tell
+    answer: Answer, name: str, puzzles: PuzzleBatch, box: tuple[int, int], effort: Effort, tell
 ) -> Row:
     """Solve a list and count."""
     problems = [SudokuProblem.create(p.tolist(), *box) for p in puzzles.puzzles]
@@ -60,7 +64,7 @@ async def measure(
     async def one(index: int) -> Solution[Grid]:
         async with gate:
             seeded = replace(effort, seed=index)
-            solution = await solve(SudokuSolver(), problems[index], seeded, engine, "sudoku")
+            solution = await answer(problems[index], seeded)
             tell()
             return solution
 
@@ -120,14 +124,16 @@ async def run(options: argparse.Namespace) -> list[Row]:
     folder = options.checkpoint or bundled_checkpoints()["sudoku"]
     checkpoint = load_checkpoint(folder, options.device)
     rows: list[Row] = []
-    with Engine({"sudoku": checkpoint}, EngineLimits(max_batch=64, max_queue=4096)) as engine:
+    limits = EngineLimits(max_batch=64, max_queue=4096, threads=options.threads)
+    with Engine({"sudoku": checkpoint}, limits) as engine, SearchPool() as searches:
+        answer = partial(solve, SudokuSolver(), engine=engine, model="sudoku", searches=searches)
         lists = lists_of(options)
         with Progress() as progress:
             for effort_name in options.efforts or EFFORTS:
                 for name, (batch, box) in lists.items():
                     task = progress.add_task(f"{effort_name}: {name}", total=len(batch.puzzles))
                     row = await measure(
-                        engine,
+                        answer,
                         name,
                         batch,
                         box,
@@ -136,9 +142,8 @@ async def run(options: argparse.Namespace) -> list[Row]:
                     )
                     rows.append({"effort": effort_name, **row})
                     progress.remove_task(task)
-    print_table(f"Sudoku, weights {checkpoint.digest[:12]}", rows)
-    path = write_results(options.name, rows, weights=checkpoint.digest)
-    print(path)
+    print_table(f"Sudoku, weights {checkpoint.digest[:12]}", rows, threads=options.threads)
+    print(write_results(options.name, rows, threads=options.threads, weights=checkpoint.digest))
     return rows
 
 
@@ -152,10 +157,9 @@ def main() -> None:
     parser.add_argument("--efforts", nargs="*", choices=EFFORTS, help="default: all")
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the engine")
     parser.add_argument("--name", default="sudoku", help="of the JSON file")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     if wrong := sum(int(row["wrong"]) for row in asyncio.run(run(options))):
         raise SystemExit(f"{wrong} wrong answers")
 

@@ -16,6 +16,7 @@ from engine.checkpoint import load_checkpoint
 from engine.engine import Engine
 from solvers.base import CandidateDraft, Effort, Guidance, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
+from solvers.search_pool import SearchPool
 from solvers.strategy import solve
 from solvers.sudoku.problem import Grid, SudokuProblem
 from solvers.sudoku.solver import SudokuSolver
@@ -34,8 +35,11 @@ async def denoise(problem: SudokuProblem, effort: Effort) -> tuple[list[Draft], 
     def keep(shown: CandidateDraft) -> None:
         drafts.setdefault((shown.method.value, shown.candidate), []).append(shown.draft)
 
-    with Engine({"sudoku": load_checkpoint(bundled_checkpoints()["sudoku"])}) as engine:
-        solution = await solve(SudokuSolver(), problem, effort, engine, "sudoku", on_draft=keep)
+    checkpoint = load_checkpoint(bundled_checkpoints()["sudoku"])
+    with Engine({"sudoku": checkpoint}) as engine, SearchPool() as searches:
+        solution = await solve(
+            SudokuSolver(), problem, effort, engine, "sudoku", searches=searches, on_draft=keep
+        )
     return list(drafts.values())[-1], solution
 
 

@@ -117,7 +117,7 @@ def _group(
         return HeadGroup(heads, mask=None if visible is None else visible[:, None, None, :])
     if visible is None and name in relations.partitions:
         return HeadGroup(heads, cells=torch.from_numpy(relations.partitions[name]).to(device))
-    mask = relations.mask(name).to(device)[None, None]
+    mask = torch.from_numpy(relations.mask(name)).to(device)[None, None]
     if visible is not None:
         prompt = visible[:, None, None, : visible.shape[1] - relations.length]
         prompt = prompt.expand(-1, 1, relations.length, -1)

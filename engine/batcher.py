@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -60,23 +61,27 @@ class Ticket:
     admitted: float = 0.0
 
 
+#: What a batch hands back is the tickets that it was given, of the caller's own kind.
+T = TypeVar("T", bound=Ticket)
+
+
 @dataclass(frozen=True, eq=False)
-class Departure:
+class Departure(Generic[T]):
     """A canvas that left, with its result."""
 
-    ticket: Ticket
+    ticket: T
     result: CanvasResult
 
 
 @dataclass(frozen=True, eq=False)
-class StepOutcome:
+class StepOutcome(Generic[T]):
     """What one step of a batch produced."""
 
-    drafts: Sequence[tuple[Ticket, Draft]]
-    departures: Sequence[Departure]
+    drafts: Sequence[tuple[T, Draft]]
+    departures: Sequence[Departure[T]]
 
 
-class CanvasBatch:
+class CanvasBatch(Generic[T]):
     """The running canvases of one layout on one model."""
 
     def __init__(self, model: DiffusionGemma, layout: Layout, fast: Stepper | None = None) -> None:
@@ -91,7 +96,7 @@ class CanvasBatch:
         self.layout = layout
         reference = EagerStepper(model)
         self._steppers: Sequence[Stepper] = (reference,) if fast is None else (fast, reference)
-        self.tickets: list[Ticket] = []
+        self.tickets: list[T] = []
         self._state: BatchState | None = None
         self._caches: list[PromptCache] = []
         self._plan: AttentionPlan | None = None
@@ -101,7 +106,7 @@ class CanvasBatch:
         return len(self.tickets)
 
     @torch.inference_mode()
-    def admit(self, tickets: Sequence[Ticket]) -> list[Departure]:
+    def admit(self, tickets: Sequence[T]) -> list[Departure[T]]:
         """Take canvases of this layout in; those whose domains contradict the rule depart."""
         now = time.monotonic()
         for ticket in tickets:
@@ -121,7 +126,7 @@ class CanvasBatch:
         return refused
 
     @torch.inference_mode()
-    def step(self) -> StepOutcome:
+    def step(self) -> StepOutcome[T]:
         """Drop cancelled canvases, take one denoising step, let the finished depart."""
         self._drop_cancelled()
         state = self._state
@@ -150,7 +155,7 @@ class CanvasBatch:
             domain[guided] = torch.where(possible[guided][:, None, None], pruned, domain[guided])
         return domain, possible
 
-    def _extend(self, state: BatchState, tickets: list[Ticket]) -> None:
+    def _extend(self, state: BatchState, tickets: list[T]) -> None:
         self._state = state if self._state is None else self._state.join(state)
         self.tickets += tickets
         if self.layout.prompted:
@@ -202,7 +207,7 @@ class CanvasBatch:
         flags = zip(satisfied.tolist(), settled.tolist(), spent.tolist(), strict=True)
         return [_reason(*flag) for flag in flags]
 
-    def _drafts(self, state: BatchState, step: StepResult) -> list[tuple[Ticket, Draft]]:
+    def _drafts(self, state: BatchState, step: StepResult) -> list[tuple[T, Draft]]:
         if not any(t.wants_drafts for t in self.tickets):
             return []
         steps = state.steps.tolist()
@@ -216,7 +221,7 @@ class CanvasBatch:
 
     def _departures(
         self, state: BatchState, step: StepResult, reasons: Sequence[FinishReason | None]
-    ) -> list[Departure]:
+    ) -> list[Departure[T]]:
         now, steps = time.monotonic(), state.steps.tolist()
         return [
             Departure(ticket, _result(ticket, step, i, reason, steps[i], now))
@@ -261,7 +266,7 @@ def _result(
     )
 
 
-def _contradicted(ticket: Ticket, state: BatchState, row: int) -> Departure:
+def _contradicted(ticket: T, state: BatchState, row: int) -> Departure[T]:
     """The departure of a canvas that has no completion: its starting state, after no step."""
     belief = state.belief[row]
     entropy = -(belief * belief.log().clamp_min(-1e30)).sum(dim=-1)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.constraints import Constraint
 from engine.relations import Relations
+
+if TYPE_CHECKING:  # constraints compute with torch, which those who only ask do not need
+    from engine.constraints import Constraint
 
 Tokens = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

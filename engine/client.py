@@ -25,7 +25,7 @@ class EngineOverloadedError(RuntimeError):
 
 
 class EngineStoppedError(RuntimeError):
-    """The engine is shutting down."""
+    """The engine takes no canvas any more: it is shutting down, or has failed."""
 
 
 class DenoisingError(RuntimeError):
@@ -86,6 +86,12 @@ class EngineClient(Protocol):
             UnknownModelError: no such model.
             CanvasError: the request does not fit the model.
             EngineOverloadedError: the queue is full.
-            EngineStoppedError: the engine is stopping.
+            EngineStoppedError: the engine is stopping or has failed.
             DenoisingError: a step failed.
+        """
+
+    async def ended(self) -> None:
+        """Return once the engine takes no canvas any more, because it was stopped or failed.
+
+        Each canvas under way has an answer or an EngineStoppedError then. It is for good.
         """

@@ -12,14 +12,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 
 import structlog
 import torch
 
-from engine.batcher import CanvasBatch, Layout, Ticket
-from engine.canvas import CanvasError, CanvasRequest, CanvasResult, Draft
+from engine.batcher import CanvasBatch, Layout
+from engine.canvas import CanvasError, CanvasRequest, CanvasResult
 from engine.checkpoint import Checkpoint
 from engine.client import (
     DenoisingError,
@@ -29,6 +29,8 @@ from engine.client import (
     OnDraft,
     UnknownModelError,
 )
+from engine.ending import Ending
+from engine.job import Job, tell
 from engine.kernels.cpu_decoder import supports_model
 from engine.kernels.cpu_stepper import CpuStepper
 
@@ -42,28 +44,12 @@ class EngineLimits:
     Attributes:
         max_batch: canvases running at once, all models together.
         max_queue: canvases waiting; one more is refused.
-        threads: CPU threads for small models; 0 for every core.
+        threads: CPU threads to compute with; 0 for every core.
     """
 
     max_batch: int = 64
     max_queue: int = 1024
     threads: int = 0
-
-
-@dataclass(eq=False)
-class _Job(Ticket):
-    """A ticket with the way back to its caller."""
-
-    model: str = ""
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    on_draft: OnDraft | None = None
-
-    def __post_init__(self) -> None:
-        self.future: asyncio.Future[CanvasResult] = self.loop.create_future()
-
-
-#: Something to tell a caller: a draft, a result, or why there is none.
-_News = tuple[_Job, Draft | CanvasResult | Exception]
 
 
 class Engine:
@@ -80,10 +66,16 @@ class Engine:
             for name, checkpoint in checkpoints.items()
             if supports_model(checkpoint.model)
         }
-        self._waiting: deque[_Job] = deque()
-        self._running: dict[tuple[str, Layout], CanvasBatch] = {}
+        # Beside compiled code only small tensors are left to torch, for which its threads would
+        # only wait for each other.
+        compiled = len(self._fast) == len(self._checkpoints)
+        self._torch_threads = 1 if compiled else self.limits.threads or torch.get_num_threads()
+        self._open: set[Job] = set()
+        self._waiting: deque[Job] = deque()
+        self._running: dict[tuple[str, Layout], CanvasBatch[Job]] = {}
         self._wake = threading.Condition()
-        self._stopping = False
+        self._refusal = ""  # why no canvas is taken any more
+        self._end = Ending()
         self._worker = threading.Thread(target=self._run, name="inkfill-engine", daemon=True)
         self._worker.start()
 
@@ -124,18 +116,25 @@ class Engine:
     ) -> CanvasResult:
         """Denoise one canvas; see ``EngineClient.denoise``."""
         self._validate(self._checkpoint(model), request)
-        job = _Job(request, on_draft is not None, model=model, on_draft=on_draft)
+        job = Job(request, on_draft is not None, model=model, on_draft=on_draft)
         self._submit(job)
         try:
             return await job.future
         except asyncio.CancelledError:
             job.cancelled = True
             raise
+        finally:
+            with self._wake:
+                self._open.discard(job)
+
+    async def ended(self) -> None:
+        """Wait for the worker's end; see ``EngineClient.ended``."""
+        await self._end.wait()
 
     def stop(self) -> None:
         """Refuse new canvases, fail those under way, end the worker. Idempotent."""
         with self._wake:
-            self._stopping = True
+            self._refusal = self._refusal or "the engine is stopping"
             self._wake.notify()
         self._worker.join()
 
@@ -157,45 +156,52 @@ class Engine:
                 f"its task ({config.task}) lays out",
             )
 
-    def _submit(self, job: _Job) -> None:
+    def _submit(self, job: Job) -> None:
         with self._wake:
-            if self._stopping:
-                raise EngineStoppedError("the engine is stopping")
+            if self._refusal:
+                raise EngineStoppedError(self._refusal)
             if len(self._waiting) >= self.limits.max_queue:
                 self._waiting = deque(j for j in self._waiting if not j.cancelled)
             if len(self._waiting) >= self.limits.max_queue:
                 raise EngineOverloadedError(
                     f"{len(self._waiting)} canvases are waiting, the most allowed"
                 )
+            self._open.add(job)
             self._waiting.append(job)
             self._wake.notify()
 
     def _run(self) -> None:
-        if len(self._fast) == len(self._checkpoints):
-            # What is left to torch are small tensors, for which its threads only wait for each
-            # other. The setting is this thread's alone.
-            torch.set_num_threads(1)
+        try:
+            self._work()
+        except BaseException:  # nobody is to wait for a thread that is gone
+            log.critical("engine_failed", exc_info=True)
+        finally:
+            self._fail_all()
+            self._end.reach()
+
+    def _work(self) -> None:
+        """Step what runs and admit what waits, until told to stop."""
+        torch.set_num_threads(self._torch_threads)
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._stopping or self._waiting or self._running)
-                if self._stopping:
-                    break
+                self._wake.wait_for(lambda: self._refusal or self._waiting or self._running)
+                if self._refusal:
+                    return
                 admitted = self._take_waiting()
             self._cycle(admitted)
-        self._fail_all(EngineStoppedError("the engine is stopping"))
 
-    def _take_waiting(self) -> list[_Job]:
+    def _take_waiting(self) -> list[Job]:
         room = self.limits.max_batch - sum(map(len, self._running.values()))
-        taken: list[_Job] = []
+        taken: list[Job] = []
         while self._waiting and len(taken) < room:
             job = self._waiting.popleft()
             if not job.cancelled:
                 taken.append(job)
         return taken
 
-    def _cycle(self, admitted: Sequence[_Job]) -> None:
+    def _cycle(self, admitted: Sequence[Job]) -> None:
         """Admit, then step every batch once."""
-        arrivals: dict[tuple[str, Layout], list[_Job]] = {}
+        arrivals: dict[tuple[str, Layout], list[Job]] = {}
         for job in admitted:
             arrivals.setdefault((job.model, Layout.of(job.request)), []).append(job)
         for key in {**self._running, **arrivals}:
@@ -205,9 +211,9 @@ class Engine:
                 log.exception("batch_failed", model=key[0])
                 batch = self._running.pop(key, None)
                 lost = {*(batch.tickets if batch else ()), *arrivals.get(key, ())}
-                _tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
+                tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
 
-    def _advance(self, key: tuple[str, Layout], arrivals: Sequence[_Job]) -> None:
+    def _advance(self, key: tuple[str, Layout], arrivals: Sequence[Job]) -> None:
         batch = self._running.get(key)
         if batch is None:
             model, layout = self._checkpoints[key[0]].model, key[1]
@@ -217,46 +223,14 @@ class Engine:
         outcome = batch.step()
         if not len(batch):
             del self._running[key]
-        news = [*outcome.drafts, *((d.ticket, d.result) for d in (*departed, *outcome.departures))]
-        _tell(news)  # type: ignore[arg-type]  # every ticket here is a _Job
+        results = [(d.ticket, d.result) for d in (*departed, *outcome.departures)]
+        tell([*outcome.drafts, *results])
 
-    def _fail_all(self, error: Exception) -> None:
-        running = [t for batch in self._running.values() for t in batch.tickets]
-        _tell([(job, error) for job in (*running, *self._waiting)])  # type: ignore[misc]
-        self._running.clear()
-        self._waiting.clear()
-
-
-def _tell(news: Sequence[_News]) -> None:
-    """Deliver to each event loop in one call."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_News]] = {}
-    for item in news:
-        by_loop.setdefault(item[0].loop, []).append(item)
-    for loop, items in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_deliver, items)
-        except RuntimeError:  # the loop closed with its callers
-            for job, _ in items:
-                job.cancelled = True
-
-
-def _deliver(items: Sequence[_News]) -> None:
-    for job, what in items:
-        if job.future.done():
-            continue
-        if isinstance(what, Draft):
-            _show(job, what)
-        elif isinstance(what, CanvasResult):
-            job.future.set_result(what)
-        else:
-            job.future.set_exception(what)
-
-
-def _show(job: _Job, draft: Draft) -> None:
-    """Call back; a callback that raises fails its own canvas alone."""
-    try:
-        if job.on_draft is not None:
-            job.on_draft(draft)
-    except Exception as error:  # noqa: BLE001  # the caller's code, handed back to the caller
-        job.cancelled = True
-        job.future.set_exception(error)
+    def _fail_all(self) -> None:
+        """Refuse all that is under way, wherever it is, and all to come."""
+        with self._wake:
+            self._refusal = self._refusal or "the engine has failed"
+            lost = tuple(self._open)
+            self._waiting.clear()
+            self._running.clear()
+        tell([(job, EngineStoppedError(self._refusal)) for job in lost])

@@ -15,8 +15,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 BoolMatrix = npt.NDArray[np.bool_]
 Cells = npt.NDArray[np.int64]
@@ -45,9 +43,9 @@ class Relations:
             if matrix.dtype != np.bool_:
                 raise ValueError(f"relation {name!r}: dtype {matrix.dtype}, expected bool")
 
-    def mask(self, name: str) -> Tensor:
-        """The matrix with its diagonal set, as a bool tensor [L, L]."""
-        return torch.from_numpy(self.matrices[name] | np.eye(self.length, dtype=np.bool_))
+    def mask(self, name: str) -> BoolMatrix:
+        """The matrix with its diagonal set, [L, L]."""
+        return self.matrices[name] | np.eye(self.length, dtype=np.bool_)
 
     @cached_property
     def partitions(self) -> Mapping[str, Cells]:

@@ -137,7 +137,7 @@ def wire_error(error: BaseException) -> WireError:
         case EngineOverloadedError():
             return overloaded()
         case EngineStoppedError():
-            return unavailable("the engine is stopping")
+            return unavailable(str(error))
         case TimeoutError():
             return WireError(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
         case asyncio.CancelledError():

@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 import torch
 
-from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from engine.config import ConfigError
 from engine.engine import Engine, EngineLimits
 from service.server import Server
 from service.settings import Settings, SettingsError
@@ -25,14 +26,17 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
     """Load the checkpoints that the settings name, or the bundled ones.
 
     Raises:
-        SettingsError: two folders have the same name, or the device is not there.
-        CheckpointError, ConfigError: a checkpoint cannot be read.
+        SettingsError: two folders have the same name, a checkpoint in them cannot be read, or the
+            device is not there.
     """
     device = _device(settings.device)
     loaded = {}
     for name, folder in _folders(settings).items():
         started = time.monotonic()
-        loaded[name] = load_checkpoint(folder, device)
+        try:
+            loaded[name] = load_checkpoint(folder, device)
+        except (CheckpointError, ConfigError) as error:
+            raise SettingsError(f"models: {error}") from error
         log.info(
             "model_loaded",
             model=name,
@@ -46,8 +50,6 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    # The decoder has threads of its own; torch's would only wait for each other beside them.
-    torch.set_num_threads(1)
     limits = EngineLimits(
         max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads or 0
     )

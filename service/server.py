@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -23,15 +24,16 @@ from service.interceptors import CallInterceptor, default_chain
 from service.servicers.canvas import CanvasServicer
 from service.servicers.models import ModelsServicer
 from service.servicers.sudoku import SudokuServicer
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.traffic import Traffic
+from solvers.search_pool import SearchPool
 
 log = structlog.get_logger(__name__)
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-class BindError(OSError):
+class BindError(SettingsError):
     """The address cannot be listened on; the message says how to choose another."""
 
 
@@ -46,14 +48,17 @@ class Server:
 
     def __init__(self, engine: EngineClient, settings: Settings) -> None:
         self.port = 0
+        self._engine = engine
         self._settings = settings
         self._traffic = Traffic()
+        self._searches = SearchPool(settings.max_searches)
         self._health = health.aio.HealthServicer()
         self._grpc = grpc.aio.server(
             interceptors=[CallInterceptor(default_chain(self._traffic))],
             options=_options(settings),
         )
-        self._services = _register(self._grpc, engine, settings)
+        self._watching: asyncio.Task[None] | None = None
+        self._services = _register(self._grpc, engine, self._searches, settings)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection(
             (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
@@ -87,6 +92,7 @@ class Server:
         await self._grpc.start()
         for service in self._services:
             await self._health.set(service, _SERVING)
+        self._watching = asyncio.create_task(self._watch_engine())
         log.info("listening", address=self.address, services=list(self._services))
 
     async def stop(self, grace_s: float | None = None) -> None:
@@ -99,10 +105,19 @@ class Server:
         """
         grace = self._settings.shutdown_grace_s if grace_s is None else grace_s
         log.info("stopping", grace_s=grace)
+        if self._watching is not None:
+            self._watching.cancel()
         await self._health.enter_graceful_shutdown()
         await self._traffic.drain(grace)
         await self._grpc.stop(None)
+        self._searches.close()
         log.info("stopped")
+
+    async def _watch_engine(self) -> None:
+        """Health says NOT_SERVING, for good, once the engine has ended."""
+        await self._engine.ended()
+        log.error("engine_ended")
+        await self._health.enter_graceful_shutdown()
 
     async def wait(self) -> None:
         """Wait until the server has stopped."""
@@ -121,7 +136,9 @@ class Server:
         await self.stop()
 
 
-def _register(server: grpc.aio.Server, engine: EngineClient, settings: Settings) -> tuple[str, ...]:
+def _register(
+    server: grpc.aio.Server, engine: EngineClient, searches: SearchPool, settings: Settings
+) -> tuple[str, ...]:
     """Add the servicers that the engine's models allow; the names of their services."""
     canvas_pb2_grpc.add_CanvasServicer_to_server(CanvasServicer(engine), server)
     models = ModelsServicer(engine, settings.max_message_bytes)
@@ -129,7 +146,7 @@ def _register(server: grpc.aio.Server, engine: EngineClient, settings: Settings)
     names = [_name(canvas_pb2, "Canvas"), _name(models_pb2, "Models")]
     model = next((info.name for info in engine.models() if info.task == "sudoku"), None)
     if model is not None:
-        sudoku = SudokuServicer(engine, model, settings.max_many_in_flight)
+        sudoku = SudokuServicer(engine, model, searches, settings.max_many_in_flight)
         sudoku_pb2_grpc.add_SudokuServicer_to_server(sudoku, server)
         names.append(_name(sudoku_pb2, "Sudoku"))
     return tuple(names)

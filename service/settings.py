@@ -7,6 +7,7 @@ by ``--config`` or ``INKFILL_CONFIG``), the file over the defaults.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,9 @@ from service.logging import LogFormat, LogLevel
 
 ENV_PREFIX = "INKFILL_"
 CONFIG_VARIABLE = "INKFILL_CONFIG"
+#: What Kubernetes sets for a Service named inkfill, and what it sets it to.
+_SERVICE_LINK = "INKFILL_PORT"
+_LINKED = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 #: Flags that are not called what their setting is called.
 _FLAGS = {"models": "--model"}
 
@@ -45,6 +49,8 @@ class Settings(BaseSettings):
         max_queue: canvases that may wait, 1 to 1,000,000.
         max_message_bytes: largest request and largest response, 1 KiB to 1 GiB.
         max_many_in_flight: puzzles of one SolveMany call that are worked on together, 1 to 4096.
+        max_searches: exact searches at once, 1 to 1024; absent: one a core, and at least 2. What
+            waits for a place spends its caller's time.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
@@ -61,6 +67,7 @@ class Settings(BaseSettings):
     max_queue: int = Field(default=1024, ge=1, le=1_000_000)
     max_message_bytes: int = Field(default=4 * 2**20, ge=2**10, le=2**30)
     max_many_in_flight: int = Field(default=64, ge=1, le=4096)
+    max_searches: int | None = Field(default=None, ge=1, le=1024)
     log_level: LogLevel = "info"
     log_format: LogFormat = "json"
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600)
@@ -150,7 +157,14 @@ def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> 
         known = ", ".join(Settings.model_fields)
         return f"{_source(name, given, path)}: no such setting; accepted: {known}"
     message = str(fault["msg"]).removeprefix("Input should be ")
-    return f"{_source(name, given, path)}: got {fault['input']!r}, accepted: {message}"
+    source = _source(name, given, path)
+    reason = f"{source}: got {fault['input']!r}, accepted: {message}"
+    if source == _SERVICE_LINK and _LINKED.match(str(fault["input"])):
+        reason += (
+            "; Kubernetes sets this variable in every pod beside a Service named inkfill: put "
+            "enableServiceLinks: false into the pod's spec, or name the Service otherwise"
+        )
+    return reason
 
 
 def _source(name: str, given: dict[str, Any], path: Path | None) -> str:

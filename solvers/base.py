@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from engine.canvas import CanvasRequest, CanvasResult, Draft, Floats, Tokens
+from solvers.stop import Stop
 
 MAX_CANDIDATES = 256
 MAX_STEPS = 1024
@@ -137,7 +138,8 @@ class Completion(Generic[A]):
     """What exact completion found.
 
     Attributes:
-        outcome: SOLVED with an answer, UNSATISFIABLE, or UNDECIDED when time ran out.
+        outcome: SOLVED with an answer, UNSATISFIABLE, or UNDECIDED when time ran out or the
+            search was stopped.
         answer: the answer, if any.
     """
 
@@ -184,9 +186,9 @@ class Solver(Protocol[P_contra, A]):
         """Whether the answer is right, by code that shares nothing with the model."""
 
     def complete(
-        self, problem: P_contra, belief: Floats | None, seed: int, limit_s: float
+        self, problem: P_contra, belief: Floats | None, seed: int, limit_s: float, stop: Stop
     ) -> Completion[A]:
-        """Search exactly, with the model's belief [L, V] as hints; blocking."""
+        """Search exactly, with the model's belief [L, V] as hints; blocks, but heeds ``stop``."""
 
     def badness(self, result: CanvasResult) -> float:
         """Orders drafts that are no answers; the least is returned when undecided."""

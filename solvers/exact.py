@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ortools.sat.python import cp_model
 
 from solvers.base import Outcome
+from solvers.stop import Stop
 
 _MAX_SEED = 2**31 - 1
 
@@ -49,7 +50,8 @@ class Found:
     """What a search found.
 
     Attributes:
-        outcome: SOLVED with values, UNSATISFIABLE if proved, UNDECIDED if time ran out.
+        outcome: SOLVED with values, UNSATISFIABLE if proved, UNDECIDED if time ran out or the
+            search was stopped.
         values: of every variable, by its index; empty unless SOLVED.
         optimal: whether no solution has a better objective; True for SOLVED without an objective.
         bound: the best objective that is still possible; 0 without an objective.
@@ -115,15 +117,28 @@ def hint_belief(model: cp_model.CpModel, choices: Choices, belief: npt.NDArray[n
         model.add_hint(choices.literals[position][token], True)
 
 
-def search(model: cp_model.CpModel, settings: Search) -> Found:
+def search(model: cp_model.CpModel, settings: Search, stop: Stop | None = None) -> Found:
     """Search a model. Blocks without holding the GIL, so call it from a thread.
+
+    Args:
+        model: rules, and hints if any.
+        settings: how to search.
+        stop: ends the search from another thread, within milliseconds; None for never.
 
     Raises:
         ModelError: CP-SAT refuses the model. Running out of time raises nothing.
     """
     solver = cp_model.CpSolver()
     _configure(solver, settings)
-    status = solver.solve(model)
+
+    def end() -> None:
+        # What has begun is told to stop. What has not finds no time left when it does: the solver
+        # reads its parameters only after it can be told.
+        solver.parameters.max_time_in_seconds = 0.0
+        solver.stop_search()
+
+    with (stop or Stop()).obeyed_by(end):
+        status = solver.solve(model)
     if status == cp_model.MODEL_INVALID:
         raise ModelError(model.validate())
     solved = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)

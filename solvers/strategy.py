@@ -21,6 +21,7 @@ from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.client import EngineClient
 from solvers.base import (
     CandidateDraft,
+    Completion,
     Effort,
     Guidance,
     Method,
@@ -30,6 +31,7 @@ from solvers.base import (
     Solution,
     Solver,
 )
+from solvers.search_pool import SearchPool
 
 P = TypeVar("P")
 A = TypeVar("A")
@@ -45,10 +47,11 @@ async def solve(
     engine: EngineClient,
     model: str,
     *,
+    searches: SearchPool,
     on_draft: OnCandidateDraft | None = None,
     limit_s: float | None = None,
 ) -> Solution[A]:
-    """Answer a problem.
+    """Answer a problem. Cancelling the awaiting task stops all work on it.
 
     Args:
         solver: the kind of problem.
@@ -56,13 +59,14 @@ async def solve(
         effort: how hard to try.
         engine: where canvases are denoised.
         model: name of a loaded checkpoint for this kind of problem.
+        searches: where exact completion runs.
         on_draft: called with the drafts of the leading candidate, in order.
         limit_s: seconds that the caller will wait; None waits for the whole effort.
 
     Raises:
         UnknownModelError, EngineOverloadedError, EngineStoppedError: from the engine.
     """
-    attempt = _Attempt(solver, problem, effort, engine, model, on_draft, limit_s)
+    attempt = _Attempt(solver, problem, effort, engine, model, searches, on_draft, limit_s)
     return await attempt.run()
 
 
@@ -75,6 +79,7 @@ class _Attempt(Generic[P, A]):
     effort: Effort
     engine: EngineClient
     model: str
+    searches: SearchPool
     on_draft: OnCandidateDraft | None
     limit_s: float | None
     results: list[CanvasResult] = field(default_factory=list)
@@ -97,10 +102,8 @@ class _Attempt(Generic[P, A]):
         ordered = sorted(self.results, key=lambda r: (self.solver.badness(r), tuple(r.tokens)))
         best = ordered[0]
         if self.effort.exact_fallback:
-            completion = await asyncio.to_thread(
-                self.solver.complete, self.problem, best.belief, self.seed, self._seconds_left()
-            )
-            if completion.outcome is not Outcome.UNDECIDED:
+            completion = await self._complete(best)
+            if completion is not None and completion.outcome is not Outcome.UNDECIDED:
                 return self._solution(
                     completion.outcome, completion.answer, Method.EXACT, best.steps
                 )
@@ -147,6 +150,11 @@ class _Attempt(Generic[P, A]):
         answer = self.solver.decode(self.problem, result.tokens)
         race.finish(index, result.steps, self.solver.check(self.problem, answer))
         return result
+
+    async def _complete(self, best: CanvasResult) -> Completion[A] | None:
+        """Search exactly; None if it did not come to that in time."""
+        search = partial(self.solver.complete, self.problem, best.belief, self.seed)
+        return await self.searches.run(search, self._seconds_left())
 
     def _seconds_left(self) -> float:
         if self.limit_s is None:

@@ -9,7 +9,6 @@ import grpc
 
 from service.commands.console import err
 from service.logging import configure_logging
-from service.runtime import running_server
 from service.settings import load_settings
 
 
@@ -29,6 +28,9 @@ async def connect(server: str | None) -> AsyncIterator[grpc.aio.Channel]:
     settings = load_settings(host="127.0.0.1", port=0, shutdown_grace_s=0.0)
     async with AsyncExitStack() as stack:
         with err.status("starting the engine (the first start compiles its kernels, about 30 s)"):
+            # It takes seconds to import, which a server elsewhere need not wait for.
+            from service.runtime import running_server
+
             own = await stack.enter_async_context(running_server(settings))
         channel = grpc.aio.insecure_channel(own.address)
         yield await stack.enter_async_context(channel)

@@ -11,10 +11,7 @@ import grpc
 import typer
 from rich.console import Console
 
-from engine.checkpoint import CheckpointError
-from engine.config import ConfigError
 from service.client_errors import InkfillError, from_rpc_error
-from service.server import BindError
 from service.settings import SettingsError
 
 out = Console(highlight=False)
@@ -39,7 +36,7 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a command's work and exit with its status; known errors become one line."""
     try:
         raise typer.Exit(asyncio.run(work))
-    except (SettingsError, CheckpointError, ConfigError, BindError) as error:
+    except SettingsError as error:
         fail(str(error))
     except grpc.aio.AioRpcError as error:
         _fail_call(from_rpc_error(error))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.commands.console import Exit, err, fail, run
 from service.logging import LogFormat, LogLevel, configure_logging
-from service.runtime import serve as serve_until_signal
-from service.server import Server
 from service.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from service.server import Server
 
 
 def serve(
@@ -76,6 +77,9 @@ def serve(
 
 
 async def _serve(settings: Settings) -> int:
+    # The engine and the solvers take seconds to import, which --help need not wait for.
+    from service.runtime import serve as serve_until_signal
+
     await serve_until_signal(settings, _announce)
     return Exit.SOLVED
 

@@ -7,14 +7,15 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.training import trainer
 from service.commands.console import err, fail
-from solvers.sudoku.train import SudokuTraining, prepare
+
+if TYPE_CHECKING:
+    from engine.training.trainer import Trainer
 
 app = typer.Typer(help="Train a checkpoint.", no_args_is_help=True)
 
@@ -63,6 +64,9 @@ def sudoku(
     same command goes on where it was ended; when the budget is spent, OUT holds a checkpoint
     that `inkfill serve --model OUT` serves.
     """
+    # Training takes seconds to import, which --help need not wait for.
+    from solvers.sudoku.train import SudokuTraining, prepare
+
     options = SudokuTraining(
         budget_s=minutes * 60,
         extra=tuple(_extra(text) for text in extra or ()),
@@ -95,7 +99,7 @@ def _extra(text: str) -> tuple[Path, float]:
         fail(f"--extra: got {text!r}, accepted: FILE or FILE:SHARE with a number for SHARE")
 
 
-def _log_start(out: Path, run: trainer.Trainer) -> None:
+def _log_start(out: Path, run: Trainer) -> None:
     record = {
         "command": sys.argv,
         "date": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -106,7 +110,7 @@ def _log_start(out: Path, run: trainer.Trainer) -> None:
     _append(out / "log.jsonl", record)
 
 
-def _train(out: Path, run: trainer.Trainer) -> None:
+def _train(out: Path, run: Trainer) -> None:
     columns = (
         TextColumn("{task.fields[state]}"),
         BarColumn(),

@@ -8,7 +8,7 @@ import grpc
 
 #: Kept of the caller's time for checking, encoding and the way back.
 _RESERVE_S = 0.05
-#: However patient the caller is: an exact search cannot be called off once it runs.
+#: However patient the caller is: an exact search holds one of a few places while it runs.
 _LONGEST_S = 60.0
 
 

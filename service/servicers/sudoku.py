@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from functools import partial
@@ -17,6 +16,7 @@ from service.messages import effort_from, method_to, report_to
 from service.servicers.deadline import limit_s
 from service.streams import Final, as_finished, drafts_of
 from solvers.base import CandidateDraft, OnCandidateDraft, Outcome, Solution
+from solvers.search_pool import SearchPool
 from solvers.strategy import EXACT_LIMIT_S, solve
 from solvers.sudoku.exact import is_unique
 from solvers.sudoku.geometry import MAX_SIZE
@@ -32,12 +32,16 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
     Attributes:
         engine: where canvases are denoised.
         model: name of a model whose task is ``sudoku``.
+        searches: where exact completion and proofs run.
         max_in_flight: puzzles of one SolveMany call that are worked on together.
     """
 
-    def __init__(self, engine: EngineClient, model: str, max_in_flight: int) -> None:
+    def __init__(
+        self, engine: EngineClient, model: str, searches: SearchPool, max_in_flight: int
+    ) -> None:
         self.engine = engine
         self.model = model
+        self.searches = searches
         self.max_in_flight = max_in_flight
         self._solver = SudokuSolver()
 
@@ -88,12 +92,20 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
             effort,
             self.engine,
             self.model,
+            searches=self.searches,
             on_draft=on_draft,
             limit_s=limit_s(context),
         )
         response = response_of(problem, solution)
         if request.prove_unique and solution.outcome is Outcome.SOLVED:
-            await _prove_unique(response, problem, solution.answer, context)
+            assert solution.answer is not None
+            seconds = limit_s(context)
+            unique = await self.searches.run(
+                partial(is_unique, problem, solution.answer),
+                EXACT_LIMIT_S if seconds is None else seconds,
+            )
+            if unique is not None:
+                response.unique = unique
         return response
 
     def _check_fits(self, problem: SudokuProblem) -> None:
@@ -155,18 +167,3 @@ def _box_side(request: sudoku_pb2.SolveRequest, name: str) -> int:
     if not 1 <= side <= MAX_SIZE:
         raise invalid_argument(name, f"got {side}, accepted: 1 to {MAX_SIZE}")
     return side
-
-
-async def _prove_unique(
-    response: sudoku_pb2.SolveResponse,
-    problem: SudokuProblem,
-    answer: Grid | None,
-    context: Context,
-) -> None:
-    """Set ``unique`` if the proof is finished in time."""
-    assert answer is not None
-    seconds = limit_s(context)
-    budget = EXACT_LIMIT_S if seconds is None else seconds
-    unique = await asyncio.to_thread(is_unique, problem, answer, budget)
-    if unique is not None:
-        response.unique = unique

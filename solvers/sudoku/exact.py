@@ -13,11 +13,16 @@ from ortools.sat.python import cp_model
 from engine.canvas import Floats
 from solvers.base import Completion, Outcome
 from solvers.exact import Choices, Search, choose, hint_belief, search
+from solvers.stop import Stop
 from solvers.sudoku.problem import Grid, SudokuProblem
 
 
 def complete(
-    problem: SudokuProblem, belief: Floats | None, seed: int, limit_s: float
+    problem: SudokuProblem,
+    belief: Floats | None,
+    seed: int,
+    limit_s: float,
+    stop: Stop | None = None,
 ) -> Completion[Grid]:
     """Find an answer or prove that there is none. Blocks without holding the GIL.
 
@@ -26,18 +31,24 @@ def complete(
         belief: the model's, float32 [cells, V], as hints; token d is digit d.
         seed: same puzzle, belief and seed: same answer, unless time runs out.
         limit_s: seconds of search.
+        stop: ends the search from another thread.
     """
     model, choices = _state_rules(problem)
     if belief is not None:
         hint_belief(model, choices, belief)
-    found = search(model, Search(seed=seed, limit_s=limit_s))
+    found = search(model, Search(seed=seed, limit_s=limit_s), stop)
     if found.outcome is not Outcome.SOLVED:
         return Completion(found.outcome)
     return Completion(Outcome.SOLVED, choices.read(found.values))
 
 
-def is_unique(problem: SudokuProblem, answer: Grid, limit_s: float, seed: int = 0) -> bool | None:
-    """Whether ``answer`` is the only one: searches for another. None if time ran out.
+def is_unique(
+    problem: SudokuProblem, answer: Grid, limit_s: float, stop: Stop | None = None, seed: int = 0
+) -> bool | None:
+    """Whether ``answer`` is the only one: searches for another. Blocks like ``complete``.
+
+    Returns:
+        None if time ran out or the search was stopped.
 
     Raises:
         ValueError: ``answer`` does not fit the clues.
@@ -49,7 +60,7 @@ def is_unique(problem: SudokuProblem, answer: Grid, limit_s: float, seed: int = 
             raise ValueError(f"answer: digit {digit} of cell {cell} does not fit the clues")
         same.append(choices.literals[cell][digit])
     model.add_bool_or(literal.negated() for literal in same)
-    outcome = search(model, Search(seed=seed, limit_s=limit_s)).outcome
+    outcome = search(model, Search(seed=seed, limit_s=limit_s), stop).outcome
     return None if outcome is Outcome.UNDECIDED else outcome is Outcome.UNSATISFIABLE
 
 

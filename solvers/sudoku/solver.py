@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from solvers.base import Completion, Method
+from solvers.stop import Stop
 from solvers.sudoku import codec, exact
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.problem import Grid, SudokuProblem
@@ -53,10 +54,10 @@ class SudokuSolver:
         return is_solution(problem, answer)
 
     def complete(
-        self, problem: SudokuProblem, belief: Floats | None, seed: int, limit_s: float
+        self, problem: SudokuProblem, belief: Floats | None, seed: int, limit_s: float, stop: Stop
     ) -> Completion[Grid]:
         """See ``solvers.sudoku.exact.complete``."""
-        return exact.complete(problem, belief, seed, limit_s)
+        return exact.complete(problem, belief, seed, limit_s, stop)
 
     def badness(self, result: CanvasResult) -> float:
         """Digits that stand twice in a row or column; among equals, the mean entropy decides."""

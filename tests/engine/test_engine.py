@@ -1,11 +1,14 @@
 """The engine in its thread: submitting, streaming, cancelling, failing."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 
+from engine.batcher import CanvasBatch, Layout, StepOutcome
 from engine.canvas import CanvasError, Draft, SamplingParams
 from engine.client import (
     DenoisingError,
@@ -14,7 +17,8 @@ from engine.client import (
     UnknownModelError,
 )
 from engine.engine import Engine, EngineLimits
-from tests.engine.factories import checkpoint, latin_request, plain_model, small_model
+from engine.job import Job
+from tests.engine.factories import RELATIONS, checkpoint, latin_request, plain_model, small_model
 
 ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 
@@ -115,6 +119,85 @@ async def test_stopping_fails_what_is_under_way_and_refuses_more() -> None:
         await task
     with pytest.raises(EngineStoppedError):
         await engine.denoise("latin", latin_request())
+
+
+async def test_the_end_of_the_engine_is_awaited_by_any_number(engine: Engine) -> None:
+    impatient = asyncio.create_task(engine.ended())
+    waiting = [asyncio.create_task(engine.ended()) for _ in range(3)]
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in waiting)
+    await asyncio.to_thread(engine.stop)
+    await asyncio.wait_for(asyncio.gather(*waiting, engine.ended()), 5)
+
+
+def end_thread(*_: object) -> None:
+    raise SystemExit
+
+
+@pytest.mark.parametrize("where", ["between steps", "in a step"])
+async def test_a_worker_that_dies_fails_every_canvas_and_refuses_more(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    endless = latin_request(constraint=None, sampling=ENDLESS)
+    tasks = [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(6)]
+    await asyncio.sleep(0.1)  # four run, two wait
+    if where == "between steps":
+        monkeypatch.setattr(engine, "_take_waiting", end_thread)
+    else:
+        monkeypatch.setattr(CanvasBatch, "step", end_thread)
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [str(error) for error in ended] == ["the engine has failed"] * 6
+    await asyncio.wait_for(engine.ended(), 5)
+    with pytest.raises(EngineStoppedError, match="the engine has failed"):
+        await engine.denoise("latin", latin_request())
+
+
+async def test_a_worker_that_dies_fails_what_it_has_just_taken_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Layout, "of", end_thread)
+    with pytest.raises(EngineStoppedError, match="the engine has failed"):
+        await asyncio.wait_for(engine.denoise("latin", latin_request()), 5)
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """This thread's torch has three; those to come have one, as after an earlier engine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    earlier = threading.Thread(target=torch.set_num_threads, args=(1,))
+    earlier.start()
+    earlier.join()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(
+    ("names", "threads", "expected"),
+    [("latin", 0, 1), ("latin", 2, 1), ("plain", 0, 3), ("plain", 2, 2), ("latin plain", 0, 3)],
+)
+async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int, expected: int
+) -> None:
+    seen: set[int] = set()
+    step = CanvasBatch.step
+
+    def watched_step(batch: CanvasBatch[Job]) -> StepOutcome[Job]:
+        seen.add(torch.get_num_threads())
+        return step(batch)
+
+    monkeypatch.setattr(CanvasBatch, "step", watched_step)
+    known = {"latin": small_model(), "plain": plain_model()}
+    models = {name: checkpoint(known[name]) for name in names.split()}
+    with Engine(models, EngineLimits(threads=threads)) as engine:
+        for name in models:
+            relations = RELATIONS if name == "latin" else None
+            await engine.denoise(name, latin_request(relations=relations))
+    assert seen == {expected}
+    assert torch.get_num_threads() == 3
 
 
 def test_models_are_described(engine: Engine) -> None:

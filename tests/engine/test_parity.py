@@ -223,7 +223,7 @@ def reference_masks(model: DiffusionGemma, relations: Relations, prompt: int) ->
             [
                 torch.ones(relations.length, relations.length, dtype=torch.bool)
                 if name == "all"
-                else relations.mask(name)
+                else torch.from_numpy(relations.mask(name))
                 for name in model.config.head_relations(kind)
             ]
         )

@@ -26,7 +26,7 @@ def test_unequal_classes_are_not_taken_for_a_partition() -> None:
 @pytest.mark.parametrize("name", ["row", "column"])
 def test_attention_within_classes_equals_masked_attention(name: str) -> None:
     q, k, v = torch.randn(3, 2, 4, CELLS, 8)
-    mask = RELATIONS.mask(name)[None, None]
+    mask = torch.from_numpy(RELATIONS.mask(name))[None, None]
     within = attend(
         q, k, v, [HeadGroup(slice(0, 4), cells=torch.from_numpy(RELATIONS.partitions[name]))]
     )
@@ -39,7 +39,7 @@ def test_groups_of_heads_attend_each_in_its_way() -> None:
     plan = plan_attention(small_config(), RELATIONS, torch.device("cpu"))
     together = attend(q, k, v, plan["full_attention"])
     for head, name in enumerate(("row", "column")):
-        mask = RELATIONS.mask(name)[None, None]
+        mask = torch.from_numpy(RELATIONS.mask(name))[None, None]
         one = slice(head, head + 1)
         alone = attend(q[:, one], k[:, one], v[:, one], [HeadGroup(slice(0, 1), mask=mask)])
         assert torch.allclose(together[:, one], alone, atol=1e-5)

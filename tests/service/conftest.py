@@ -32,7 +32,13 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def settings() -> Settings:
-    return load_settings(port=0, max_many_in_flight=3, shutdown_grace_s=5, max_message_bytes=65536)
+    return load_settings(
+        port=0,
+        max_many_in_flight=3,
+        max_searches=2,
+        shutdown_grace_s=5,
+        max_message_bytes=65536,
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.client import EngineOverloadedError, ModelInfo, OnDraft, UnknownModelError
+from engine.ending import Ending
 
 SUDOKU = ModelInfo(
     name="oracle",
@@ -53,6 +54,7 @@ class FakeEngine:
         requests: what was asked, in order.
         running, most_running: canvases under way, now and at most.
         cancelled: canvases whose caller went away.
+        end: reached when the engine is to be over.
     """
 
     infos: tuple[ModelInfo, ...] = (SUDOKU, TEXT)
@@ -64,6 +66,7 @@ class FakeEngine:
     running: int = 0
     most_running: int = 0
     cancelled: int = 0
+    end: Ending = field(default_factory=Ending)
 
     def models(self) -> tuple[ModelInfo, ...]:
         return self.infos
@@ -93,6 +96,9 @@ class FakeEngine:
             raise
         finally:
             self.running -= 1
+
+    async def ended(self) -> None:
+        await self.end.wait()
 
     async def _denoise(self, request: CanvasRequest, on_draft: OnDraft | None) -> CanvasResult:
         tokens = self._tokens(request)

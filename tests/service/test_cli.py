@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from engine.checkpoint import save_checkpoint
 from service.cli import app
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
+from tests.engine.factories import small_model
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 SMALL = "1...|..3.|.4..|...2"
@@ -129,6 +131,25 @@ def test_training_on_a_state_of_other_sizes_is_refused(tmp_path: Path) -> None:
     result = inkfill("train", "sudoku", str(tmp_path), "--width", "24", *common)
     assert result.exit_code == 2
     assert "another folder" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("start", "complaint"),
+    [
+        ("squares", "squares is a checkpoint for latin, not for sudoku"),
+        ("empty", "empty holds neither model.safetensors nor"),
+        ("nowhere", "nowhere is not a folder"),
+    ],
+)
+def test_training_from_no_sudoku_checkpoint_is_refused(
+    tmp_path: Path, start: str, complaint: str
+) -> None:
+    save_checkpoint(small_model(), tmp_path / "squares")
+    (tmp_path / "empty").mkdir()
+    result = inkfill("train", "sudoku", str(tmp_path / "run"), "--start", str(tmp_path / start))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert complaint in result.stderr
 
 
 def test_help_teaches() -> None:

@@ -26,7 +26,7 @@ Code = grpc.StatusCode
         (invalid_argument("cells", "bad"), Code.INVALID_ARGUMENT),
         (UnknownModelError("x", ["y"]), Code.NOT_FOUND),
         (EngineOverloadedError("full"), Code.RESOURCE_EXHAUSTED),
-        (EngineStoppedError("gone"), Code.UNAVAILABLE),
+        (EngineStoppedError("the engine has failed"), Code.UNAVAILABLE),
         (TimeoutError(), Code.DEADLINE_EXCEEDED),
         (asyncio.CancelledError(), Code.CANCELLED),
         (ZeroDivisionError("secret"), Code.INTERNAL),

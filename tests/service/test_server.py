@@ -128,6 +128,16 @@ async def test_calls_that_outlast_the_grace_are_ended_as_unavailable(
     assert engine.cancelled == 1
 
 
+async def test_health_says_not_serving_once_the_engine_has_ended(server, channel, engine):
+    watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
+    await asyncio.to_thread(engine.end.reach)
+    async with asyncio.timeout(2):
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    for service in SERVICES:
+        assert await health(channel, service) == "NOT_SERVING"
+
+
 async def test_stopping_twice_is_fine_and_ends_the_wait(server):
     waiting = asyncio.ensure_future(server.wait())
     await server.stop(0)

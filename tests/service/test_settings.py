@@ -81,7 +81,32 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert "INKFILL_PORT: got 'abc', accepted: a valid integer" in str(caught.value)
+    assert "Kubernetes" not in str(caught.value)
     assert "INKFILL_SHUTDOWN_GRACE_S: got '-1'" in str(caught.value)
+
+
+def test_a_port_that_kubernetes_set_for_its_service_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = {
+        "PORT": "tcp://10.96.0.7:50051",
+        "PORT_50051_TCP": "tcp://10.96.0.7:50051",
+        "PORT_50051_TCP_ADDR": "10.96.0.7",
+        "SERVICE_HOST": "10.96.0.7",
+        "SERVICE_PORT": "50051",
+        "SERVICE_PORT_GRPC": "50051",
+    }
+    for name, value in links.items():
+        monkeypatch.setenv(f"INKFILL_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("INKFILL_PORT: got 'tcp://10.96.0.7:50051', accepted: ")
+    assert "Service named inkfill" in str(caught.value)
+    assert "enableServiceLinks: false" in str(caught.value)
+    assert load_settings(port=7).port == 7
+    with pytest.raises(SettingsError) as caught:
+        load_settings(port="tcp://10.96.0.7:50051")
+    assert "Kubernetes" not in str(caught.value)
 
 
 def test_a_bad_key_of_a_file_is_named_with_the_file(tmp_path: Path) -> None:

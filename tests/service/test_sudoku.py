@@ -3,11 +3,15 @@
 import asyncio
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
+from ortools.sat.python import cp_model
 
 from engine.client import EngineOverloadedError, EngineStoppedError
+from solvers.exact import Found, Search, choose, search
+from solvers.stop import Stop
 from tests.service.fakes import PUZZLE, SOLUTION, cells
 from tests.service.wire import detail, finish, rich_status, violation
 
@@ -194,6 +198,70 @@ async def test_a_passed_deadline_takes_the_canvases_out(stub, engine, eventually
         )
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await eventually(lambda: engine.cancelled == 1)
+
+
+@pytest.fixture
+def searching(monkeypatch: pytest.MonkeyPatch) -> set[Search]:
+    """Makes every exact search one that does not end by itself; those that run now."""
+    running: set[Search] = set()
+
+    def never_ending(_: cp_model.CpModel, settings: Search, stop: Stop | None) -> Found:
+        pigeons = cp_model.CpModel()  # one more than there are holes
+        choices = choose(pigeons, np.ones((41, 40), np.bool_))
+        for hole in range(40):
+            pigeons.add_at_most_one(choices.taking(range(41), hole))
+        running.add(settings)
+        try:
+            return search(pigeons, settings, stop)
+        finally:
+            running.discard(settings)
+
+    monkeypatch.setattr("solvers.sudoku.exact.search", never_ending)
+    return running
+
+
+@pytest.mark.parametrize("method", ["Solve", "SolveStream"])
+@pytest.mark.parametrize("proving", [False, True])
+async def test_cancelling_a_call_stops_its_exact_search(
+    stub, engine, searching, eventually, method, proving
+):
+    engine.right = proving
+    call = getattr(stub, method)(puzzle(prove_unique=proving), timeout=50)
+    reading = asyncio.ensure_future(finish(call))
+    await eventually(lambda: len(searching) == 1)
+    reading.cancel()
+    await eventually(lambda: not searching)
+
+
+async def test_a_search_without_an_end_leaves_the_proof_out(stub, searching, monkeypatch):
+    monkeypatch.setattr("service.servicers.sudoku.EXACT_LIMIT_S", 0.2)
+    response = await stub.Solve(puzzle(prove_unique=True))
+    assert response.outcome == common_pb2.SOLVED
+    assert not response.HasField("unique")
+    assert not searching
+
+
+async def test_a_passed_deadline_stops_the_exact_search(stub, engine, searching, eventually):
+    engine.right = False
+    call = asyncio.ensure_future(finish(stub.SolveStream(puzzle(), timeout=0.5)))
+    await eventually(lambda: len(searching) == 1)
+    await asyncio.wait([call], timeout=2)
+    await eventually(lambda: not searching)
+
+
+async def test_searches_have_only_so_many_places_and_the_rest_goes_on(
+    stub, engine, searching, eventually, monkeypatch
+):
+    monkeypatch.setattr("solvers.strategy.EXACT_LIMIT_S", 1.0)
+    engine.right = False
+    calls = [stub.Solve(puzzle()) for _ in range(8)]
+    await eventually(lambda: len(searching) == 2)
+    without = common_pb2.Effort(exact_fallback=False)
+    assert (await stub.Solve(puzzle(effort=without))).outcome == common_pb2.UNDECIDED
+    assert len(searching) == 2
+    async with asyncio.timeout(5):
+        answers = [(await call).outcome for call in calls]
+    assert answers == [common_pb2.UNDECIDED] * 8
 
 
 async def test_many_are_answered_by_id_and_a_bad_one_leaves_the_others_alone(stub):

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -5,6 +8,7 @@ from ortools.sat.python import cp_model
 
 from solvers.base import Outcome
 from solvers.exact import Choices, ModelError, Search, choose, hint_belief, search
+from solvers.stop import Stop
 
 QUICK = Search(seed=0, limit_s=10.0)
 
@@ -45,6 +49,37 @@ def test_running_out_of_time_is_undecided() -> None:
     assert found.outcome is Outcome.UNDECIDED
     assert found.values == ()
     assert not found.optimal
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.01, 0.1, 0.5])
+def test_a_search_is_stopped_from_another_thread(after_s: float) -> None:
+    stop = Stop()
+    timer = threading.Timer(after_s, stop.ask)
+    model, started = pigeons(40)[0], time.monotonic()
+    timer.start()
+    assert search(model, Search(seed=0, limit_s=60.0), stop).outcome is Outcome.UNDECIDED
+    assert time.monotonic() - started < after_s + 5.0
+    timer.join()
+
+
+def test_a_search_that_is_no_longer_wanted_ends_as_it_begins() -> None:
+    stop, model = Stop(), pigeons(40)[0]
+    stop.ask()
+    started = time.monotonic()
+    assert search(model, Search(seed=0, limit_s=60.0), stop).outcome is Outcome.UNDECIDED
+    assert time.monotonic() - started < 5.0
+
+
+def test_stopping_what_is_over_does_nothing() -> None:
+    stop, ends = Stop(), []
+    assert search(pigeons(3)[0], QUICK, stop).outcome is Outcome.UNSATISFIABLE
+    with stop.obeyed_by(lambda: ends.append("earlier")):
+        pass
+    with stop.obeyed_by(lambda: ends.append("now")):
+        stop.ask()
+        stop.ask()
+    stop.ask()
+    assert ends == ["now", "now"]
 
 
 def test_an_objective_is_optimised_and_bounded() -> None:

@@ -1,6 +1,7 @@
 """The strategy with a scripted engine: order, checking, choosing, completing."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ import pytest
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason, Floats, Tokens
 from engine.client import EngineOverloadedError, ModelInfo, OnDraft
 from solvers.base import CandidateDraft, Completion, Effort, EffortError, Guidance, Method, Outcome
+from solvers.search_pool import SearchPool
+from solvers.stop import Stop
 from solvers.strategy import solve
 
 ANSWER = 7
@@ -21,12 +24,14 @@ class Riddle:
 
     contradictory: bool = False
     exact: Completion[int] = field(default_factory=lambda: Completion(Outcome.UNDECIDED))
+    endless: bool = False  # the exact search of it
 
 
 @dataclass
 class RiddleSolver:
     default_candidates: int = 2
     completed_with: list[float] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def default_steps(self, method: Method) -> int:
         return 9 if method is Method.GUIDED_DIFFUSION else 5
@@ -44,9 +49,12 @@ class RiddleSolver:
         return answer == ANSWER
 
     def complete(
-        self, problem: Riddle, belief: Floats | None, seed: int, limit_s: float
+        self, problem: Riddle, belief: Floats | None, seed: int, limit_s: float, stop: Stop
     ) -> Completion[int]:
         self.completed_with.append(limit_s)
+        with stop.obeyed_by(self.stopped.set):
+            if problem.endless:
+                assert self.stopped.wait(10)
         return problem.exact
 
     def badness(self, result: CanvasResult) -> float:
@@ -90,8 +98,10 @@ class ScriptedEngine:
 
 def run(script: Script, effort: Effort | None = None, riddle: Riddle | None = None, **options):
     engine, solver = ScriptedEngine(script), RiddleSolver()
-    work = solve(solver, riddle or Riddle(), effort or Effort(seed=3), engine, "m", **options)
-    return asyncio.run(work), engine, solver
+    with SearchPool(1) as searches:
+        options = {"searches": searches, **options}
+        work = solve(solver, riddle or Riddle(), effort or Effort(seed=3), engine, "m", **options)
+        return asyncio.run(work), engine, solver
 
 
 def test_contradicting_givens_are_unsatisfiable_without_a_step() -> None:
@@ -173,7 +183,9 @@ def test_exact_completion_gets_what_is_left_of_the_callers_time() -> None:
 def test_a_contradiction_found_by_propagation_is_a_proof() -> None:
     engine = ScriptedEngine(lambda _: (0, 1, 0.0), FinishReason.CONTRADICTION)
     effort = Effort(seed=0, guidance=Guidance.PROPAGATE)
-    solution = asyncio.run(solve(RiddleSolver(), Riddle(), effort, engine, "m"))
+    with SearchPool(1) as searches:
+        work = solve(RiddleSolver(), Riddle(), effort, engine, "m", searches=searches)
+        solution = asyncio.run(work)
     assert solution.outcome is Outcome.UNSATISFIABLE
     assert solution.report.method is Method.GUIDED_DIFFUSION
 
@@ -201,17 +213,47 @@ def test_cancelling_the_caller_cancels_every_candidate() -> None:
     engine = ScriptedEngine(lambda _: (10_000, 1, 0.0))
 
     async def cancel_midway() -> None:
-        task = asyncio.create_task(
-            solve(RiddleSolver(), Riddle(), Effort(seed=0, candidates=3), engine, "m")
-        )
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.sleep(0)
+        with SearchPool(1) as searches:
+            effort = Effort(seed=0, candidates=3)
+            work = solve(RiddleSolver(), Riddle(), effort, engine, "m", searches=searches)
+            task = asyncio.create_task(work)
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(0)
 
     asyncio.run(cancel_midway())
     assert sorted(engine.cancelled) == [0, 1, 2]
+
+
+async def test_cancelling_the_caller_stops_its_exact_search() -> None:
+    engine, solver = ScriptedEngine(lambda _: (1, 1, 0.0)), RiddleSolver()
+    with SearchPool(1) as searches:
+        work = solve(solver, Riddle(endless=True), Effort(), engine, "m", searches=searches)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(work, 0.2)
+        assert len(solver.completed_with) == 1
+        assert await asyncio.to_thread(solver.stopped.wait, 2)
+
+
+async def test_a_problem_whose_time_is_up_before_a_place_is_free_is_undecided() -> None:
+    busy, release = threading.Event(), threading.Event()
+    engine, solver = ScriptedEngine(lambda _: (1, 1, 0.0)), RiddleSolver()
+
+    def occupy(limit_s: float, stop: Stop) -> None:
+        busy.set()
+        release.wait(10)
+
+    with SearchPool(1) as searches:
+        occupying = asyncio.create_task(searches.run(occupy, 10.0))
+        await asyncio.to_thread(busy.wait, 2)
+        riddle = Riddle(exact=Completion(Outcome.SOLVED, ANSWER))
+        work = solve(solver, riddle, Effort(), engine, "m", searches=searches, limit_s=0.2)
+        assert (await asyncio.wait_for(work, 2)).outcome is Outcome.UNDECIDED
+        release.set()
+        await occupying
+    assert solver.completed_with == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from engine.canvas import FREE, CanvasResult, FinishReason
 from solvers.base import Solver
+from solvers.stop import Stop
 from solvers.sudoku import codec, train
 from solvers.sudoku.geometry import Geometry
 from solvers.sudoku.problem import Grid, SudokuProblem
@@ -72,7 +73,7 @@ def test_the_sudoku_solver_is_a_solver() -> None:
     answer = solver.decode(PROBLEM, np.array(digits(EASY_ANSWER)))
     assert solver.check(PROBLEM, answer)
     assert not solver.check(PROBLEM, answer[::-1])
-    assert solver.complete(PROBLEM, None, 0, 10.0).answer == answer
+    assert solver.complete(PROBLEM, None, 0, 10.0, Stop()).answer == answer
     assert solver.layout(PROBLEM).sampling == codec.SAMPLING
     assert not solver.contradiction(PROBLEM)
 

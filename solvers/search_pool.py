@@ -1,0 +1,68 @@
+"""Where exact searches run: threads of their own, of which there are only so many."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+from solvers.stop import Stop
+
+T = TypeVar("T")
+
+
+class SearchPool:
+    """A bounded number of searches at once. A context manager: leaving it takes no more.
+
+    Args:
+        places: searches at once; None for one a core, and at least 2, so that one long search
+            does not hold up all the short ones.
+    """
+
+    def __init__(self, places: int | None = None) -> None:
+        self._threads = ThreadPoolExecutor(
+            places or max(2, os.cpu_count() or 1), thread_name_prefix="inkfill-search"
+        )
+
+    def __enter__(self) -> SearchPool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take no more searches. Idempotent."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, search: Callable[[float, Stop], T], limit_s: float) -> T | None:
+        """Search in a thread of the pool.
+
+        Cancelling the awaiting task stops the search, or takes it out of the queue.
+
+        Args:
+            search: told the seconds that are left to it, and what stops it; blocking.
+            limit_s: seconds until the answer; waiting for a place counts.
+
+        Returns:
+            What the search returned; None if no place came free in time.
+        """
+        stop, end = Stop(), time.monotonic() + limit_s
+        place = self._threads.submit(lambda: search(end - time.monotonic(), stop))
+        found = asyncio.wrap_future(place)
+        try:
+            await asyncio.wait([found], timeout=limit_s)
+            if place.cancel():  # it was still waiting; once begun, a search keeps its own time
+                return None
+            return await found
+        finally:
+            stop.ask()
+            found.cancel()

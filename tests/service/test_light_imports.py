@@ -1,0 +1,51 @@
+"""What only asks a server loads nothing that it takes to be one."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from service.server import Server
+from tests.service.fakes import PUZZLE
+
+HEAVY = {"numba", "ortools", "pandas", "safetensors", "torch", "transformers", "triton"}
+RUN_CLI = (
+    "from service.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    code = end.code"
+)
+
+
+async def loads(program: str, *arguments: str) -> tuple[set[str], object]:
+    """Run a program in a fresh interpreter: the heavy modules there afterwards, and ``code``."""
+    report = "import sys\nprint(*sys.modules, file=sys.stderr)\nsys.exit(locals().get('code', 0))"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", f"{program}\n{report}", *arguments),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    modules = set(said.decode().splitlines()[-1].split())
+    assert "service" in modules, said.decode()
+    return modules & HEAVY, process.returncode
+
+
+async def test_the_client_is_imported_without_the_engine() -> None:
+    assert await loads("import service.client") == (set(), 0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["serve", "--help"], ["train", "sudoku", "--help"], ["sudoku", "1"]]
+)
+async def test_help_and_complaints_come_without_the_engine(arguments: list[str]) -> None:
+    bad = arguments == ["sudoku", "1"]
+    assert await loads(RUN_CLI, *arguments) == (set(), 2 if bad else 0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["sudoku", PUZZLE], ["sudoku", "--watch", PUZZLE], ["models"]]
+)
+async def test_a_server_elsewhere_is_asked_without_an_engine_here(
+    server: Server, arguments: list[str]
+) -> None:
+    assert await loads(RUN_CLI, *arguments, "--server", server.address) == (set(), 0)
