@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, TypeVar
 
+import structlog
+
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.client import EngineClient
 from solvers.base import (
@@ -32,6 +34,8 @@ from solvers.base import (
     Solver,
 )
 from solvers.search_pool import SearchPool
+
+log = structlog.get_logger(__name__)
 
 P = TypeVar("P")
 A = TypeVar("A")
@@ -152,9 +156,15 @@ class _Attempt(Generic[P, A]):
         return result
 
     async def _complete(self, best: CanvasResult) -> Completion[A] | None:
-        """Search exactly; None if it did not come to that in time."""
+        """Search exactly; None if it did not come to that in time, or what it found is wrong."""
         search = partial(self.solver.complete, self.problem, best.belief, self.seed)
-        return await self.searches.run(search, self._seconds_left())
+        completion = await self.searches.run(search, self._seconds_left())
+        if completion is None or completion.answer is None:
+            return completion
+        if self.solver.check(self.problem, completion.answer):
+            return completion
+        log.error("exact_answer_is_wrong", model=self.model, seed=self.seed)
+        return None
 
     def _seconds_left(self) -> float:
         if self.limit_s is None:

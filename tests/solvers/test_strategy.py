@@ -168,6 +168,13 @@ def test_exact_completion_answers_and_proves() -> None:
         assert solution.report.method is Method.EXACT
 
 
+def test_an_exact_answer_that_fails_the_check_is_never_called_solved() -> None:
+    riddle = Riddle(exact=Completion(Outcome.SOLVED, ANSWER + 1))
+    solution, _, _ = run(lambda _: (2, 1, 0.0), riddle=riddle)
+    assert (solution.outcome, solution.answer) == (Outcome.UNDECIDED, 1)
+    assert solution.report.method is None
+
+
 def test_exact_completion_is_left_out_when_not_allowed() -> None:
     effort = Effort(seed=0, exact_fallback=False)
     solution, _, solver = run(lambda _: (2, 1, 0.0), effort)
