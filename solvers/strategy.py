@@ -40,9 +40,6 @@ log = structlog.get_logger(__name__)
 P = TypeVar("P")
 A = TypeVar("A")
 
-#: Seconds that exact completion may take when the caller sets no deadline.
-EXACT_LIMIT_S = 10.0
-
 
 async def solve(
     solver: Solver[P, A],
@@ -166,10 +163,10 @@ class _Attempt(Generic[P, A]):
         log.error("exact_answer_is_wrong", model=self.model, seed=self.seed)
         return None
 
-    def _seconds_left(self) -> float:
+    def _seconds_left(self) -> float | None:
         if self.limit_s is None:
-            return EXACT_LIMIT_S
-        return max(0.01, self.limit_s - (time.monotonic() - self.started))
+            return None
+        return self.limit_s - (time.monotonic() - self.started)
 
     def _solution(
         self, outcome: Outcome, answer: A | None, method: Method | None, steps: int

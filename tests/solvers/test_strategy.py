@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -185,6 +186,15 @@ def test_exact_completion_is_left_out_when_not_allowed() -> None:
 def test_exact_completion_gets_what_is_left_of_the_callers_time() -> None:
     _, _, solver = run(lambda _: (2, 1, 0.0), limit_s=3.0)
     assert 2.0 < solver.completed_with[0] <= 3.0
+
+
+def test_denoising_does_not_spend_the_time_of_a_search_that_the_caller_would_wait_for() -> None:
+    def slowly(request: CanvasRequest) -> tuple[int, int, float]:
+        time.sleep(0.1)
+        return 2, 1, 0.0
+
+    _, _, solver = run(slowly, limit_s=300.0)
+    assert 59.9 < solver.completed_with[0] <= 60.0
 
 
 def test_a_contradiction_found_by_propagation_is_a_proof() -> None:
