@@ -59,20 +59,18 @@ async def running_server(settings: Settings) -> AsyncIterator[Server]:
 
 
 async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda _: None) -> None:
-    """Serve until SIGINT or SIGTERM, then drain; a second signal stops at once."""
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    task = asyncio.current_task()
-
-    def stop() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    """Serve until SIGINT or SIGTERM, then drain; a second signal ends the calls in flight."""
+    stopping, hurrying = asyncio.Event(), list[asyncio.Task[None]]()
+    _on_signal(stopping.set)
     async with running_server(settings) as server:
         on_ready(server)
         await stopping.wait()
+        _on_signal(lambda: hurrying.append(asyncio.create_task(server.stop(0))))
+
+
+def _on_signal(act: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 def _device(name: str) -> torch.device:

@@ -1,5 +1,8 @@
 """From settings to a running server, with a real engine."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,11 +10,14 @@ import pytest
 import torch
 
 from engine.batch_state import BatchState
+from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
 from service.client import InkfillClient
-from service.runtime import running_server
+from service.client_errors import UnavailableError
+from service.runtime import running_server, serve
+from service.server import Server
 from service.settings import load_settings
 from tests.engine.factories import plain_model
 
@@ -41,3 +47,28 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
     async with running_server(settings) as server, InkfillClient(server.address) as client:
         await client.denoise("text", length=4, prompt=[1, 2])
     assert seen == {2}
+
+
+async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
+    tmp_path: Path,
+) -> None:
+    save_checkpoint(plain_model(), tmp_path / "text")
+    settings = load_settings(
+        port=0, models=(tmp_path / "text",), device="cpu", shutdown_grace_s=60.0
+    )
+    ready: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, ready.set_result))
+    server = await ready
+    endless = SamplingParams(max_steps=4096, confidence=0.0)
+    async with InkfillClient(server.address) as client:
+        events = client.denoise_stream("text", length=64, sampling=endless)
+        await anext(events)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        assert not serving.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(2):
+            await serving
+        with pytest.raises(UnavailableError):
+            async for _ in events:
+                pass
