@@ -271,7 +271,7 @@ def _contradicted(ticket: T, state: BatchState, row: int) -> Departure[T]:
     belief = state.belief[row]
     entropy = -(belief * belief.log().clamp_min(-1e30)).sum(dim=-1)
     result = CanvasResult(
-        tokens=belief.argmax(dim=-1).cpu().numpy(),
+        tokens=state.canvas[row].cpu().numpy(),
         entropy=entropy.cpu().numpy(),
         candidate_mass=torch.ones_like(entropy).cpu().numpy(),
         reason=FinishReason.CONTRADICTION,
