@@ -161,10 +161,10 @@ class CanvasBatch(Generic[T]):
         if self.layout.prompted:
             tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
             self._caches += [self.model.encode(t)[1] for t in tokens]
-        self._plan = self._prompt = None
+            self._plan = self._prompt = None
 
     def _attention(self) -> tuple[AttentionPlan, PromptCache | None]:
-        """The plan and prompt of the present members, made again when membership changes."""
+        """The plan, and the prompts of the present members, for which it is made again."""
         if self._plan is None:
             config, device = self.model.config, self.model.device
             visible = None
