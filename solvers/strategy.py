@@ -92,24 +92,22 @@ class _Attempt(Generic[P, A]):
 
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
-            return self._solution(Outcome.UNSATISFIABLE, None, None, 0)
+            return self._solution(Outcome.UNSATISFIABLE, None, None)
         for method in _methods(self.effort.guidance):
             answered = await self._denoise(self._request(method), method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
             if self.results[-1].reason is FinishReason.CONTRADICTION:
-                return self._solution(Outcome.UNSATISFIABLE, None, method, 0)
+                return self._solution(Outcome.UNSATISFIABLE, None, method)
         ordered = sorted(self.results, key=lambda r: (self.solver.badness(r), tuple(r.tokens)))
         best = ordered[0]
         if self.effort.exact_fallback:
             completion = await self._complete(best)
             if completion is not None and completion.outcome is not Outcome.UNDECIDED:
-                return self._solution(
-                    completion.outcome, completion.answer, Method.EXACT, best.steps
-                )
+                return self._solution(completion.outcome, completion.answer, Method.EXACT)
         draft = self.solver.decode(self.problem, best.tokens)
-        return self._solution(Outcome.UNDECIDED, draft, None, sum(r.steps for r in self.results))
+        return self._solution(Outcome.UNDECIDED, draft, None)
 
     def _request(self, method: Method) -> CanvasRequest:
         """The canvas of the problem as the method and the effort want it."""
@@ -169,8 +167,13 @@ class _Attempt(Generic[P, A]):
         return self.limit_s - (time.monotonic() - self.started)
 
     def _solution(
-        self, outcome: Outcome, answer: A | None, method: Method | None, steps: int
+        self,
+        outcome: Outcome,
+        answer: A | None,
+        method: Method | None,
+        steps: int | None = None,
     ) -> Solution[A]:
+        """What is returned; ``steps`` of the candidate that answered, None when none did."""
         queue_ms = max((r.queue_ms for r in self.results), default=0.0)
         total_ms = (time.monotonic() - self.started) * 1e3
         info = self.engine.model(self.model)
@@ -182,7 +185,7 @@ class _Attempt(Generic[P, A]):
                 weights_digest=info.weights_digest,
                 method=method,
                 seed=self.seed,
-                steps=steps,
+                steps=sum(r.steps for r in self.results) if steps is None else steps,
                 candidates=len(self.results),
                 queue_ms=queue_ms,
                 compute_ms=max(0.0, total_ms - queue_ms),

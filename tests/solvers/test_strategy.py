@@ -167,6 +167,7 @@ def test_exact_completion_answers_and_proves() -> None:
         solution, _, _ = run(lambda _: (2, 1, 0.0), riddle=Riddle(exact=exact))
         assert (solution.outcome, solution.answer) == (exact.outcome, exact.answer)
         assert solution.report.method is Method.EXACT
+        assert solution.report.steps == 8  # of all candidates, because none of them answered
 
 
 def test_an_exact_answer_that_fails_the_check_is_never_called_solved() -> None:
