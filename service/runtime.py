@@ -76,11 +76,12 @@ def _on_signal(act: Callable[[], None]) -> None:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise SettingsError(
-            f"device: got {name!r}, but PyTorch finds no CUDA device; accepted: cpu"
-        )
-    return torch.device(name)
+    device = torch.device(name)
+    there = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= there:
+        known = ", ".join(["cpu", *(f"cuda:{i}" for i in range(there))])
+        raise SettingsError(f"device: got {name!r}, which PyTorch does not find; accepted: {known}")
+    return device
 
 
 def _folders(settings: Settings) -> dict[str, Path]:

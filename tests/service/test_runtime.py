@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from engine.batch_state import BatchState
 from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
+from service.cli import app
 from service.client import InkfillClient
 from service.client_errors import UnavailableError
-from service.runtime import running_server, serve
+from service.runtime import load_models, running_server, serve
 from service.server import Server
-from service.settings import load_settings
+from service.settings import Settings, SettingsError, load_settings
 from tests.engine.factories import plain_model
 
 
@@ -72,3 +74,19 @@ async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
         with pytest.raises(UnavailableError):
             async for _ in events:
                 pass
+
+
+@pytest.mark.parametrize(("name", "there"), [("cuda", 0), ("cuda:2", 2)])
+def test_a_gpu_that_is_not_there_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, there: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    with pytest.raises(SettingsError, match=f"device: got '{name}'.*accepted: cpu") as refused:
+        load_models(load_settings(device=name))
+    assert str(refused.value).endswith("cuda:0, cuda:1") == (there == 2)
+
+
+def test_every_setting_is_named_in_the_help_of_serve() -> None:
+    shown = CliRunner().invoke(app, ["serve", "--help"]).stdout
+    for setting in Settings.model_fields.keys() - {"models"}:
+        assert setting in shown or f"--{setting.replace('_', '-')}" in shown
