@@ -44,12 +44,12 @@ class EngineLimits:
     Attributes:
         max_batch: canvases running at once, all models together.
         max_queue: canvases waiting; one more is refused.
-        threads: CPU threads to compute with; 0 for every core.
+        threads: CPU threads to compute with; None for one a core.
     """
 
     max_batch: int = 64
     max_queue: int = 1024
-    threads: int = 0
+    threads: int | None = None
 
 
 class Engine:

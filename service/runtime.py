@@ -51,7 +51,7 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
     limits = EngineLimits(
-        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads or 0
+        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
     )
     with Engine(load_models(settings), limits) as engine:
         async with Server(engine, settings) as server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -20,16 +19,9 @@ from service.client_errors import from_status
 from service.commands.connection import connect
 from service.commands.console import Exit, err, fail, fail_call, out, run
 from service.display import grid_text, side_by_side
+from solvers.base import Guidance
 from solvers.sudoku.problem import ProblemError, SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
-
-
-class GuidanceName(enum.StrEnum):
-    """Spellings on the command line."""
-
-    AUTO = "auto"
-    NONE = "none"
-    PROPAGATE = "propagate"
 
 
 @dataclass(frozen=True)
@@ -63,11 +55,11 @@ def sudoku(
         typer.Option(help="Rows x columns of a box, e.g. 2x3. [default: from the number of cells]"),
     ] = None,
     guidance: Annotated[
-        GuidanceName,
+        Guidance,
         typer.Option(
             help="none: the model alone; propagate: constraints help; auto: both in turn."
         ),
-    ] = GuidanceName.AUTO,
+    ] = Guidance.AUTO,
     max_steps: Annotated[
         int | None, typer.Option(help="Denoising steps of a candidate, 1 to 1024.")
     ] = None,
@@ -104,7 +96,7 @@ def sudoku(
     options = sudoku_pb2.SolveRequest(
         prove_unique=prove_unique,
         effort=common_pb2.Effort(
-            guidance=guidance.upper(),
+            guidance=guidance.name,
             max_steps=max_steps,
             candidates=candidates,
             seed=seed,

@@ -177,10 +177,16 @@ def three_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(
     ("names", "threads", "expected"),
-    [("latin", 0, 1), ("latin", 2, 1), ("plain", 0, 3), ("plain", 2, 2), ("latin plain", 0, 3)],
+    [
+        ("latin", None, 1),
+        ("latin", 2, 1),
+        ("plain", None, 3),
+        ("plain", 2, 2),
+        ("latin plain", None, 3),
+    ],
 )
 async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
-    monkeypatch: pytest.MonkeyPatch, names: str, threads: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, expected: int
 ) -> None:
     seen: set[int] = set()
     step = CanvasBatch.step
