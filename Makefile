@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, $$($(PYTHON) --version) found; set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes some minutes"
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0 -c constraints.txt
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch -c constraints.txt
 	@$(PIP) --editable '.[dev]' -c constraints.txt
 	@touch $@
 
@@ -38,7 +38,7 @@ serve: install ## Serve the bundled checkpoint on 127.0.0.1:50051
 test: install ## Run every test; needs no GPU
 	@$(BIN)/python -m pytest
 
-lint: install ## Check style, types, import directions and generated stubs
+lint: install ## Check style, types and import directions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -161,10 +161,10 @@ class CanvasBatch(Generic[T]):
         if self.layout.prompted:
             tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
             self._caches += [self.model.encode(t)[1] for t in tokens]
-        self._plan = self._prompt = None
+            self._plan = self._prompt = None
 
     def _attention(self) -> tuple[AttentionPlan, PromptCache | None]:
-        """The plan and prompt of the present members, made again when membership changes."""
+        """The plan, and the prompts of the present members, for which it is made again."""
         if self._plan is None:
             config, device = self.model.config, self.model.device
             visible = None
@@ -271,7 +271,7 @@ def _contradicted(ticket: T, state: BatchState, row: int) -> Departure[T]:
     belief = state.belief[row]
     entropy = -(belief * belief.log().clamp_min(-1e30)).sum(dim=-1)
     result = CanvasResult(
-        tokens=belief.argmax(dim=-1).cpu().numpy(),
+        tokens=state.canvas[row].cpu().numpy(),
         entropy=entropy.cpu().numpy(),
         candidate_mass=torch.ones_like(entropy).cpu().numpy(),
         reason=FinishReason.CONTRADICTION,

@@ -65,7 +65,7 @@ class EngineClient(Protocol):
     """What solvers and servicers need of an engine."""
 
     def models(self) -> Sequence[ModelInfo]:
-        """The loaded models."""
+        """The loaded models, in the order in which they were loaded."""
 
     def model(self, name: str) -> ModelInfo:
         """One model, by name. Raises: UnknownModelError."""

@@ -44,12 +44,12 @@ class EngineLimits:
     Attributes:
         max_batch: canvases running at once, all models together.
         max_queue: canvases waiting; one more is refused.
-        threads: CPU threads to compute with; 0 for every core.
+        threads: CPU threads to compute with; None for one a core.
     """
 
     max_batch: int = 64
     max_queue: int = 1024
-    threads: int = 0
+    threads: int | None = None
 
 
 class Engine:
@@ -60,6 +60,7 @@ class Engine:
     ) -> None:
         self.limits = limits or EngineLimits()
         self._checkpoints = dict(checkpoints)
+        self._infos = {name: self._describe(name) for name in self._checkpoints}
         threads = self.limits.threads or os.cpu_count() or 1
         self._fast = {
             name: CpuStepper(checkpoint.model, threads)
@@ -91,25 +92,13 @@ class Engine:
         self.stop()
 
     def models(self) -> Sequence[ModelInfo]:
-        """The loaded models, by name."""
-        return [self.model(name) for name in sorted(self._checkpoints)]
+        """The loaded models, in the order in which they were given."""
+        return tuple(self._infos.values())
 
     def model(self, name: str) -> ModelInfo:
         """One model; see ``EngineClient.model``."""
-        checkpoint = self._checkpoint(name)
-        config, network = checkpoint.config, checkpoint.model
-        return ModelInfo(
-            name=name,
-            task=config.task,
-            parameters=sum(p.numel() for p in network.parameters()),
-            weights_digest=checkpoint.digest,
-            device=str(network.device),
-            precision=str(network.dtype).removeprefix("torch."),
-            canvas_length=config.canvas_length,
-            vocabulary=config.vocab_size,
-            max_batch=self.limits.max_batch,
-            max_queue=self.limits.max_queue,
-        )
+        self._checkpoint(name)
+        return self._infos[name]
 
     async def denoise(
         self, model: str, request: CanvasRequest, on_draft: OnDraft | None = None
@@ -137,6 +126,22 @@ class Engine:
             self._refusal = self._refusal or "the engine is stopping"
             self._wake.notify()
         self._worker.join()
+
+    def _describe(self, name: str) -> ModelInfo:
+        checkpoint = self._checkpoints[name]
+        config, network = checkpoint.config, checkpoint.model
+        return ModelInfo(
+            name=name,
+            task=config.task,
+            parameters=sum(p.numel() for p in network.parameters()),
+            weights_digest=checkpoint.digest,
+            device=str(network.device),
+            precision=str(network.dtype).removeprefix("torch."),
+            canvas_length=config.canvas_length,
+            vocabulary=config.vocab_size,
+            max_batch=self.limits.max_batch,
+            max_queue=self.limits.max_queue,
+        )
 
     def _checkpoint(self, name: str) -> Checkpoint:
         try:

@@ -172,9 +172,10 @@ class SyncInkfillClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection and end the thread behind it."""
-        self._loop.call(self._client.close())
-        self._loop.stop()
+        """Close the connection and end the thread behind it. Idempotent."""
+        if self._loop.running:
+            self._loop.call(self._client.close())
+            self._loop.stop()
 
     def solve_sudoku(self, puzzle: Puzzle, **options: Unpack[SudokuOptions]) -> SudokuAnswer:
         """See ``InkfillClient.solve_sudoku``."""

@@ -20,6 +20,11 @@ class LoopThread:
         )
         self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether coroutines can still be run."""
+        return self._thread.is_alive()
+
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end and return its result; an interrupt cancels it."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -34,12 +39,12 @@ class LoopThread:
             while batch := self.call(_next(items)):
                 yield from batch
         finally:
-            if self._thread.is_alive():
+            if self.running:
                 self.call(items.aclose())
 
     def stop(self) -> None:
         """End the loop and its thread."""
-        if self._thread.is_alive():
+        if self.running:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()

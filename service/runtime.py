@@ -51,7 +51,7 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
     limits = EngineLimits(
-        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads or 0
+        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
     )
     with Engine(load_models(settings), limits) as engine:
         async with Server(engine, settings) as server:
@@ -59,30 +59,29 @@ async def running_server(settings: Settings) -> AsyncIterator[Server]:
 
 
 async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda _: None) -> None:
-    """Serve until SIGINT or SIGTERM, then drain; a second signal stops at once."""
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    task = asyncio.current_task()
-
-    def stop() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    """Serve until SIGINT or SIGTERM, then drain; a second signal ends the calls in flight."""
+    stopping, hurrying = asyncio.Event(), list[asyncio.Task[None]]()
+    _on_signal(stopping.set)
     async with running_server(settings) as server:
         on_ready(server)
         await stopping.wait()
+        _on_signal(lambda: hurrying.append(asyncio.create_task(server.stop(0))))
+
+
+def _on_signal(act: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise SettingsError(
-            f"device: got {name!r}, but PyTorch finds no CUDA device; accepted: cpu"
-        )
-    return torch.device(name)
+    device = torch.device(name)
+    there = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= there:
+        known = ", ".join(["cpu", *(f"cuda:{i}" for i in range(there))])
+        raise SettingsError(f"device: got {name!r}, which PyTorch does not find; accepted: {known}")
+    return device
 
 
 def _folders(settings: Settings) -> dict[str, Path]:

@@ -14,6 +14,11 @@ from solvers.stop import Stop
 
 T = TypeVar("T")
 
+#: Seconds until the answer of a search whose caller names none.
+DEFAULT_LIMIT_S = 10.0
+#: However patient the caller is: a search holds one of a few places while it runs.
+LONGEST_S = 60.0
+
 
 class SearchPool:
     """A bounded number of searches at once. A context manager: leaving it takes no more.
@@ -43,23 +48,25 @@ class SearchPool:
         """Take no more searches. Idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, search: Callable[[float, Stop], T], limit_s: float) -> T | None:
+    async def run(self, search: Callable[[float, Stop], T], limit_s: float | None) -> T | None:
         """Search in a thread of the pool.
 
         Cancelling the awaiting task stops the search, or takes it out of the queue.
 
         Args:
             search: told the seconds that are left to it, and what stops it; blocking.
-            limit_s: seconds until the answer; waiting for a place counts.
+            limit_s: seconds until the answer, of which at most 60 are used; None for 10. Waiting
+                for a place counts.
 
         Returns:
             What the search returned; None if no place came free in time.
         """
-        stop, end = Stop(), time.monotonic() + limit_s
+        seconds = DEFAULT_LIMIT_S if limit_s is None else min(LONGEST_S, max(0.01, limit_s))
+        stop, end = Stop(), time.monotonic() + seconds
         place = self._threads.submit(lambda: search(end - time.monotonic(), stop))
         found = asyncio.wrap_future(place)
         try:
-            await asyncio.wait([found], timeout=limit_s)
+            await asyncio.wait([found], timeout=seconds)
             if place.cancel():  # it was still waiting; once begun, a search keeps its own time
                 return None
             return await found

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, TypeVar
 
+import structlog
+
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.client import EngineClient
 from solvers.base import (
@@ -33,11 +35,10 @@ from solvers.base import (
 )
 from solvers.search_pool import SearchPool
 
+log = structlog.get_logger(__name__)
+
 P = TypeVar("P")
 A = TypeVar("A")
-
-#: Seconds that exact completion may take when the caller sets no deadline.
-EXACT_LIMIT_S = 10.0
 
 
 async def solve(
@@ -91,24 +92,22 @@ class _Attempt(Generic[P, A]):
 
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
-            return self._solution(Outcome.UNSATISFIABLE, None, None, 0)
+            return self._solution(Outcome.UNSATISFIABLE, None, None)
         for method in _methods(self.effort.guidance):
             answered = await self._denoise(self._request(method), method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
             if self.results[-1].reason is FinishReason.CONTRADICTION:
-                return self._solution(Outcome.UNSATISFIABLE, None, method, 0)
+                return self._solution(Outcome.UNSATISFIABLE, None, method)
         ordered = sorted(self.results, key=lambda r: (self.solver.badness(r), tuple(r.tokens)))
         best = ordered[0]
         if self.effort.exact_fallback:
             completion = await self._complete(best)
             if completion is not None and completion.outcome is not Outcome.UNDECIDED:
-                return self._solution(
-                    completion.outcome, completion.answer, Method.EXACT, best.steps
-                )
+                return self._solution(completion.outcome, completion.answer, Method.EXACT)
         draft = self.solver.decode(self.problem, best.tokens)
-        return self._solution(Outcome.UNDECIDED, draft, None, sum(r.steps for r in self.results))
+        return self._solution(Outcome.UNDECIDED, draft, None)
 
     def _request(self, method: Method) -> CanvasRequest:
         """The canvas of the problem as the method and the effort want it."""
@@ -152,18 +151,29 @@ class _Attempt(Generic[P, A]):
         return result
 
     async def _complete(self, best: CanvasResult) -> Completion[A] | None:
-        """Search exactly; None if it did not come to that in time."""
+        """Search exactly; None if it did not come to that in time, or what it found is wrong."""
         search = partial(self.solver.complete, self.problem, best.belief, self.seed)
-        return await self.searches.run(search, self._seconds_left())
+        completion = await self.searches.run(search, self._seconds_left())
+        if completion is None or completion.answer is None:
+            return completion
+        if self.solver.check(self.problem, completion.answer):
+            return completion
+        log.error("exact_answer_is_wrong", model=self.model, seed=self.seed)
+        return None
 
-    def _seconds_left(self) -> float:
+    def _seconds_left(self) -> float | None:
         if self.limit_s is None:
-            return EXACT_LIMIT_S
-        return max(0.01, self.limit_s - (time.monotonic() - self.started))
+            return None
+        return self.limit_s - (time.monotonic() - self.started)
 
     def _solution(
-        self, outcome: Outcome, answer: A | None, method: Method | None, steps: int
+        self,
+        outcome: Outcome,
+        answer: A | None,
+        method: Method | None,
+        steps: int | None = None,
     ) -> Solution[A]:
+        """What is returned; ``steps`` of the candidate that answered, None when none did."""
         queue_ms = max((r.queue_ms for r in self.results), default=0.0)
         total_ms = (time.monotonic() - self.started) * 1e3
         info = self.engine.model(self.model)
@@ -175,7 +185,7 @@ class _Attempt(Generic[P, A]):
                 weights_digest=info.weights_digest,
                 method=method,
                 seed=self.seed,
-                steps=steps,
+                steps=sum(r.steps for r in self.results) if steps is None else steps,
                 candidates=len(self.results),
                 queue_ms=queue_ms,
                 compute_ms=max(0.0, total_ms - queue_ms),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from engine.kernels.cpu_network import decode_tile, fill_tables
 from engine.kernels.cpu_weights import PackedWeights, pack_weights
 from engine.model import DiffusionGemma
 
-#: Plans whose layout and scratch are kept; a plan outlives many steps of many batches.
+#: Plans whose layout and scratch are kept: one for each batch that takes turns, and a few before.
 _REMEMBERED = 8
 #: Canvases that a thread takes through the layers together: as many as stay in its cache.
 _TILE = 8
@@ -105,11 +105,9 @@ class CpuDecoder:
         self._compile(model)
 
     @staticmethod
-    def supports(model: DiffusionGemma, plan: AttentionPlan) -> bool:
-        """Whether this path computes ``model`` under ``plan``: heads in partitions, or full."""
-        return supports_model(model) and all(
-            group.mask is None for groups in plan.values() for group in groups
-        )
+    def supports(plan: AttentionPlan) -> bool:
+        """Whether every head attends within classes or everywhere, none by mask."""
+        return all(group.mask is None for groups in plan.values() for group in groups)
 
     def decode(
         self,
@@ -181,7 +179,10 @@ class CpuDecoder:
 
         helpers = min(self.threads, -(-batch // share)) - 1
         waiting = [self._pool.submit(play, 1 + i) for i in range(helpers)]
-        play(0)
+        try:
+            play(0)
+        finally:  # a batch that fails leaves nobody writing to scratch that the next one uses
+            wait(waiting)
         for helper in waiting:
             helper.result()
 

@@ -21,13 +21,12 @@ class CpuStepper:
 
     def __init__(self, model: DiffusionGemma, threads: int | None = None) -> None:
         """Pack the weights and compile everything; see ``CpuDecoder``."""
-        self._model = model
         self._decoder = CpuDecoder(model, threads)
         _compile_sampler(self._decoder.vocabulary)
 
     def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:
         """Without a prompt, where all heads attend within classes or everywhere."""
-        return prompt is None and self._decoder.supports(self._model, plan)
+        return prompt is None and self._decoder.supports(plan)
 
     def step(
         self,

@@ -39,15 +39,17 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     except SettingsError as error:
         fail(str(error))
     except grpc.aio.AioRpcError as error:
-        _fail_call(from_rpc_error(error))
+        fail_call(from_rpc_error(error))
     except InkfillError as error:
-        _fail_call(error)
+        fail_call(error)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def _fail_call(error: InkfillError) -> NoReturn:
-    fail(str(error), Exit.BAD_INPUT if error.is_callers else Exit.NOT_SOLVED)
+def fail_call(error: InkfillError, source: str = "") -> NoReturn:
+    """Say why a call failed, and which of many inputs it was about."""
+    code = Exit.BAD_INPUT if error.is_callers else Exit.NOT_SOLVED
+    fail(f"{source}: {error}" if source else str(error), code)
 
 
 def _escape(message: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -14,22 +13,15 @@ from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 from rich.live import Live
 from rich.progress import Progress
+from rich.text import Text
 
+from service.client_errors import from_status
 from service.commands.connection import connect
-from service.commands.console import Exit, err, fail, out, run
+from service.commands.console import Exit, err, fail, fail_call, out, run
 from service.display import grid_text, side_by_side
+from solvers.base import Guidance
 from solvers.sudoku.problem import ProblemError, SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
-
-_EXIT_OF = {common_pb2.SOLVED: Exit.SOLVED}
-
-
-class GuidanceName(enum.StrEnum):
-    """Spellings on the command line."""
-
-    AUTO = "auto"
-    NONE = "none"
-    PROPAGATE = "propagate"
 
 
 @dataclass(frozen=True)
@@ -51,18 +43,23 @@ def sudoku(
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="File with one puzzle a line; '-' reads standard input."),
+        typer.Option(
+            "--file",
+            "-f",
+            help="File with one puzzle a line, or a CSV, gzipped if it ends in .gz; '-' reads "
+            "standard input.",
+        ),
     ] = None,
     box: Annotated[
         str | None,
         typer.Option(help="Rows x columns of a box, e.g. 2x3. [default: from the number of cells]"),
     ] = None,
     guidance: Annotated[
-        GuidanceName,
+        Guidance,
         typer.Option(
             help="none: the model alone; propagate: constraints help; auto: both in turn."
         ),
-    ] = GuidanceName.AUTO,
+    ] = Guidance.AUTO,
     max_steps: Annotated[
         int | None, typer.Option(help="Denoising steps of a candidate, 1 to 1024.")
     ] = None,
@@ -99,7 +96,7 @@ def sudoku(
     options = sudoku_pb2.SolveRequest(
         prove_unique=prove_unique,
         effort=common_pb2.Effort(
-            guidance=guidance.upper(),
+            guidance=guidance.name,
             max_steps=max_steps,
             candidates=candidates,
             seed=seed,
@@ -150,11 +147,10 @@ def _gather(texts: Sequence[str], files: Sequence[Path], box: str | None) -> lis
     sources = [(f"puzzle {i}", text) for i, text in enumerate(texts, start=1)]
     for path in files:
         try:
-            stream = sys.stdin if str(path) == "-" else path.open(encoding="utf-8")
-        except OSError as error:
-            fail(f"{path}: {error.strerror}")
-        with stream:
-            sources += [(f"{path}, line {number}", text) for number, text in read_lines(stream)]
+            lines = list(read_lines(sys.stdin if str(path) == "-" else path))
+        except (OSError, EOFError) as error:
+            fail(f"{path}: {getattr(error, 'strerror', None) or error}")
+        sources += [(f"{path}, line {number}", text) for number, text in lines]
     if not sources:
         fail("no puzzle given: pass one as an argument, or a file with --file; see --help")
     return [Puzzle(source, _parse(source, text, sides)) for source, text in sources]
@@ -171,7 +167,7 @@ def _box(text: str | None) -> tuple[int | None, int | None]:
     if text is None:
         return None, None
     rows, _, cols = text.lower().partition("x")
-    if not (rows.strip().isdigit() and cols.strip().isdigit()):
+    if not (rows.strip().isdecimal() and cols.strip().isdecimal()):
         fail(f"--box: got {text!r}, accepted: rows x columns, as in 3x3 or 2x3")
     return int(rows), int(cols)
 
@@ -251,7 +247,7 @@ async def _solve_many(
     following = 0
     async for reply in stub.SolveMany(requests(), timeout=limit):
         if reply.HasField("error"):
-            fail(f"{puzzles[int(reply.id)].source}: {reply.error.message}")
+            fail_call(from_status(reply.error), puzzles[int(reply.id)].source)
         early[int(reply.id)] = reply.response
         while following in early:
             yield puzzles[following], early.pop(following)
@@ -276,7 +272,7 @@ def _print(
         )
 
 
-def _answer(problem: SudokuProblem, response: sudoku_pb2.SolveResponse):  # type: ignore[no-untyped-def]
+def _answer(problem: SudokuProblem, response: sudoku_pb2.SolveResponse) -> Text:
     cells = response.cells or problem.cells
     return grid_text(problem.geometry, cells, problem.cells, conflicts=response.conflicts)
 

@@ -23,7 +23,7 @@ from solvers.base import Method, Report
 Context = grpc.aio.ServicerContext[Any, Any]
 
 #: Tasks whose models need relations that only a solver lays out, and who offers it.
-_SOLVER_SERVICES = {"sudoku": "inkfill.v1.Sudoku", "graph": "inkfill.v1.Graph"}
+_SOLVER_SERVICES = {"sudoku": "inkfill.v1.Sudoku"}
 
 
 class CanvasServicer(canvas_pb2_grpc.CanvasServicer):

@@ -8,8 +8,6 @@ import grpc
 
 #: Kept of the caller's time for checking, encoding and the way back.
 _RESERVE_S = 0.05
-#: However patient the caller is: an exact search holds one of a few places while it runs.
-_LONGEST_S = 60.0
 
 
 def limit_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
@@ -17,4 +15,4 @@ def limit_s(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
     remaining = cast("float | None", context.time_remaining())  # its stub forgets None
     if remaining is None:
         return None
-    return min(_LONGEST_S, max(0.01, remaining - _RESERVE_S))
+    return max(0.0, remaining - _RESERVE_S)

@@ -17,7 +17,7 @@ from service.servicers.deadline import limit_s
 from service.streams import Final, as_finished, drafts_of
 from solvers.base import CandidateDraft, OnCandidateDraft, Outcome, Solution
 from solvers.search_pool import SearchPool
-from solvers.strategy import EXACT_LIMIT_S, solve
+from solvers.strategy import solve
 from solvers.sudoku.exact import is_unique
 from solvers.sudoku.geometry import MAX_SIZE
 from solvers.sudoku.problem import Grid, SudokuProblem
@@ -99,11 +99,8 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
         response = response_of(problem, solution)
         if request.prove_unique and solution.outcome is Outcome.SOLVED:
             assert solution.answer is not None
-            seconds = limit_s(context)
-            unique = await self.searches.run(
-                partial(is_unique, problem, solution.answer),
-                EXACT_LIMIT_S if seconds is None else seconds,
-            )
+            proof = partial(is_unique, problem, solution.answer)
+            unique = await self.searches.run(proof, limit_s(context))
             if unique is not None:
                 response.unique = unique
         return response

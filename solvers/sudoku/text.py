@@ -1,4 +1,4 @@
-"""Puzzles as text: parse what people paste, print grids, read files with one puzzle a line."""
+"""Puzzles as text: parse what people paste, print lines, read files with one puzzle a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from solvers.sudoku.geometry import Geometry
 from solvers.sudoku.problem import ProblemError, SudokuProblem
 
 #: ``_SYMBOLS[d]`` is digit d in one character; the first is a blank.
@@ -73,21 +72,6 @@ def parse_puzzle(
 def format_line(grid: Sequence[int]) -> str:
     """One character a cell, ``.`` for 0; ``parse_puzzle`` reads it back."""
     return "".join(_SYMBOLS[digit] for digit in grid)
-
-
-def format_grid(shape: Geometry, grid: Sequence[int], clues: Sequence[int] | None = None) -> str:
-    """Rows and boxes for people, ``.`` for 0.
-
-    With ``clues`` (0 where the puzzle was blank) a clue is marked ``'``; without, ``parse_puzzle``
-    reads the text back.
-    """
-    marks = [""] * shape.cells if clues is None else ["'" if clue else " " for clue in clues]
-    cells = [_SYMBOLS[digit] + mark for digit, mark in zip(grid, marks, strict=True)]
-    rows = [cells[start : start + shape.size] for start in range(0, shape.cells, shape.size)]
-    lines = [" | ".join(" ".join(box) for box in _chunks(row, shape.box_cols)) for row in rows]
-    rule = "".join("+" if character == "|" else "-" for character in lines[0])
-    bands = ["\n".join(line.rstrip() for line in band) for band in _chunks(lines, shape.box_rows)]
-    return f"\n{rule}\n".join(bands)
 
 
 def read_lines(source: Path | str | Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -187,7 +171,3 @@ def _error_at(text: str, cell: _Cell, accepted: str) -> ProblemError:
     shown = cell.text if len(cell.text) <= 12 else cell.text[:12] + "..."
     where = f"character {cell.offset + 1} (line {line}, column {column})"
     return ProblemError("puzzle", f"{where}: got {shown!r}, accepted: {accepted}")
-
-
-def _chunks(items: Sequence[str], width: int) -> Iterator[Sequence[str]]:
-    return (items[start : start + width] for start in range(0, len(items), width))

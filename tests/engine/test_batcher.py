@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.batcher import CanvasBatch, Layout, Ticket
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
+from engine.generation import GenerationParams, counter_noise, generate
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.model import DiffusionGemma
 from engine.stepper import Stepper
@@ -84,13 +85,19 @@ def test_prompts_of_different_lengths_share_a_batch() -> None:
         assert np.array_equal(one.tokens, other.tokens)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("first_belief", ["uniform", "zero"])
 @settings(max_examples=25, deadline=None)
-@given(st.dictionaries(st.integers(0, CELLS - 1), st.integers(1, VOCABULARY - 1)), st.booleans())
+@given(
+    clues=st.dictionaries(st.integers(0, CELLS - 1), st.integers(1, VOCABULARY - 1)),
+    guided=st.booleans(),
+)
 def test_every_draft_and_answer_holds_clamps_and_domains(
-    clues: dict[int, int], guided: bool
+    compiled: bool, first_belief: str, clues: dict[int, int], guided: bool
 ) -> None:
     request = latin_request(clues, guided=guided)
-    batch = CanvasBatch(small_model(), Layout.of(request))
+    model = small_model(first_belief=first_belief)
+    batch = CanvasBatch(model, Layout.of(request), CpuStepper(model, 1) if compiled else None)
     shown = [d.result.tokens for d in batch.admit([Ticket(request, wants_drafts=True)])]
     while len(batch):
         outcome = batch.step()
@@ -100,6 +107,27 @@ def test_every_draft_and_answer_holds_clamps_and_domains(
     for tokens in shown:
         assert all(tokens[cell] == digit for cell, digit in clues.items())
         assert request.domain[np.arange(CELLS), tokens].all()
+
+
+@pytest.mark.parametrize("prompt", [(), (1, 2, 3)])
+def test_a_canvas_equals_the_first_of_a_generation(prompt: tuple[int, ...]) -> None:
+    model, sampling = plain_model(), SamplingParams(max_steps=9, stability=0, confidence=0.54)
+    length = model.config.canvas_length
+    requests = [
+        CanvasRequest(
+            clamps=np.full(length, FREE, np.int64), prompt=prompt, seed=seed, sampling=sampling
+        )
+        for seed in range(4)
+    ]
+    generated = generate(
+        model,
+        torch.tensor([prompt] * 4, dtype=torch.int64),
+        GenerationParams(sampling=sampling, max_new_tokens=length),
+        counter_noise(torch.arange(4)),
+    )
+    results = run_together(model, requests)
+    assert [result.tokens.tolist() for result in results] == generated.tokens.tolist()
+    assert [result.steps for result in results] == generated.passes.tolist()
 
 
 def test_a_cancelled_canvas_takes_no_further_step_and_the_others_go_on() -> None:

@@ -25,7 +25,7 @@ ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    models = {"latin": checkpoint(small_model()), "plain": checkpoint(plain_model())}
+    models = {"plain": checkpoint(plain_model()), "latin": checkpoint(small_model())}
     with Engine(models, EngineLimits(max_batch=4, max_queue=6)) as running:
         yield running
 
@@ -177,10 +177,16 @@ def three_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(
     ("names", "threads", "expected"),
-    [("latin", 0, 1), ("latin", 2, 1), ("plain", 0, 3), ("plain", 2, 2), ("latin plain", 0, 3)],
+    [
+        ("latin", None, 1),
+        ("latin", 2, 1),
+        ("plain", None, 3),
+        ("plain", 2, 2),
+        ("latin plain", None, 3),
+    ],
 )
 async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
-    monkeypatch: pytest.MonkeyPatch, names: str, threads: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, expected: int
 ) -> None:
     seen: set[int] = set()
     step = CanvasBatch.step
@@ -203,6 +209,6 @@ async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_al
 def test_models_are_described(engine: Engine) -> None:
     names = [info.name for info in engine.models()]
     info = engine.model("latin")
-    assert names == ["latin", "plain"]
+    assert names == ["plain", "latin"]  # as they were given
     assert (info.task, info.device, info.precision) == ("latin", "cpu", "float32")
     assert info.parameters == sum(p.numel() for p in small_model().parameters())

@@ -1,13 +1,22 @@
 """The command line, each test a whole command with a server of its own."""
 
+import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
+import typer
+from google.rpc import status_pb2
+from inkfill.v1 import sudoku_pb2
 from typer.testing import CliRunner, Result
 
 from engine.checkpoint import save_checkpoint
 from service.cli import app
+from service.commands.console import Exit
+from service.commands.sudoku import Puzzle, _solve_many
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
 from tests.engine.factories import small_model
@@ -43,6 +52,38 @@ def test_a_file_is_read_and_counted(tmp_path: Path) -> None:
     result = inkfill("sudoku", "--file", str(path))
     assert result.exit_code == 0
     assert "2 of 2 solved" in result.stdout
+
+
+def test_a_file_may_be_gzipped_and_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "puzzles.csv.gz"
+    path.write_bytes(gzip.compress(f"\ufeffpuzzle,rating\n{SMALL},1\n".encode()))
+    assert inkfill("sudoku", "--file", str(path)).exit_code == 0
+
+
+def test_a_file_of_other_bytes_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "latin1.txt").write_bytes(b"\xe9" * 81)
+    (tmp_path / "broken.gz").write_bytes(gzip.compress(EASY.encode())[:-9])
+    (tmp_path / "text.gz").write_text(EASY)
+    for name in ("latin1.txt", "broken.gz", "text.gz"):
+        result = inkfill("sudoku", "--file", str(tmp_path / name))
+        assert result.exit_code == 2
+        assert name in result.stderr.replace("\n", "")
+
+
+def test_a_puzzle_of_a_file_that_fails_by_the_servers_fault_is_not_bad_input() -> None:
+    async def answers() -> AsyncIterator[sudoku_pb2.SolveManyResponse]:
+        error = status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message="internal error")
+        yield sudoku_pb2.SolveManyResponse(id="1", error=error)
+
+    class Stub:
+        def SolveMany(self, requests: object, timeout: float | None) -> object:  # noqa: N802
+            return answers()
+
+    puzzles = [Puzzle(f"line {i}", parse_puzzle(SMALL)) for i in (1, 2)]
+    solving = _solve_many(Stub(), puzzles, sudoku_pb2.SolveRequest(), None)  # type: ignore[arg-type]
+    with pytest.raises(typer.Exit) as ended:
+        asyncio.run(anext(solving))
+    assert ended.value.exit_code == Exit.NOT_SOLVED
 
 
 def test_standard_input_is_read() -> None:

@@ -220,3 +220,9 @@ async def test_a_sync_stream_that_is_left_early_is_cancelled(server, engine, eve
 
     await asyncio.to_thread(with_sync_client, server.address, work)
     await eventually(lambda: engine.cancelled == 1)
+
+
+def test_a_synchronous_client_may_be_closed_again() -> None:
+    with SyncInkfillClient("127.0.0.1:1") as client:
+        client.close()
+    client.close()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
+from solvers.sudoku.solver import SudokuSolver
+
 ROOT = Path(__file__).parents[2] / "protos"
 PROTOS = sorted(ROOT.glob("inkfill/v1/*.proto"))
 STUBS = sorted(path for path in ROOT.glob("inkfill/v1/*_pb2*.py*") if path.suffix != ".pyc")
@@ -105,3 +107,12 @@ def _named(file: descriptor_pb2.FileDescriptorProto):
         yield (SERVICES, i), service.name
         for j, method in enumerate(service.method):
             yield (SERVICES, i, METHODS, j), f"{service.name}.{method.name}"
+
+
+def test_the_defaults_of_the_sudoku_solver_are_told(files) -> None:
+    solver = SudokuSolver()
+    (text,) = (path.read_text() for path in PROTOS if path.stem == "sudoku")
+    assert (
+        f"{solver.default_candidates} candidate, and at most {solver.unguided_steps} steps "
+        f"unguided and {solver.guided_steps} guided"
+    ) in text

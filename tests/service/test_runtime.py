@@ -1,18 +1,26 @@
 """From settings to a running server, with a real engine."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from engine.batch_state import BatchState
+from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
+from service.cli import app
 from service.client import InkfillClient
-from service.runtime import running_server
-from service.settings import load_settings
+from service.client_errors import UnavailableError
+from service.runtime import load_models, running_server, serve
+from service.server import Server
+from service.settings import Settings, SettingsError, load_settings
 from tests.engine.factories import plain_model
 
 
@@ -41,3 +49,44 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
     async with running_server(settings) as server, InkfillClient(server.address) as client:
         await client.denoise("text", length=4, prompt=[1, 2])
     assert seen == {2}
+
+
+async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
+    tmp_path: Path,
+) -> None:
+    save_checkpoint(plain_model(), tmp_path / "text")
+    settings = load_settings(
+        port=0, models=(tmp_path / "text",), device="cpu", shutdown_grace_s=60.0
+    )
+    ready: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, ready.set_result))
+    server = await ready
+    endless = SamplingParams(max_steps=4096, confidence=0.0)
+    async with InkfillClient(server.address) as client:
+        events = client.denoise_stream("text", length=64, sampling=endless)
+        await anext(events)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        assert not serving.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(2):
+            await serving
+        with pytest.raises(UnavailableError):
+            async for _ in events:
+                pass
+
+
+@pytest.mark.parametrize(("name", "there"), [("cuda", 0), ("cuda:2", 2)])
+def test_a_gpu_that_is_not_there_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, there: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    with pytest.raises(SettingsError, match=f"device: got '{name}'.*accepted: cpu") as refused:
+        load_models(load_settings(device=name))
+    assert str(refused.value).endswith("cuda:0, cuda:1") == (there == 2)
+
+
+def test_every_setting_is_named_in_the_help_of_serve() -> None:
+    shown = CliRunner().invoke(app, ["serve", "--help"]).stdout
+    for setting in Settings.model_fields.keys() - {"models"}:
+        assert setting in shown or f"--{setting.replace('_', '-')}" in shown

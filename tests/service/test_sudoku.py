@@ -234,7 +234,7 @@ async def test_cancelling_a_call_stops_its_exact_search(
 
 
 async def test_a_search_without_an_end_leaves_the_proof_out(stub, searching, monkeypatch):
-    monkeypatch.setattr("service.servicers.sudoku.EXACT_LIMIT_S", 0.2)
+    monkeypatch.setattr("solvers.search_pool.DEFAULT_LIMIT_S", 0.2)
     response = await stub.Solve(puzzle(prove_unique=True))
     assert response.outcome == common_pb2.SOLVED
     assert not response.HasField("unique")
@@ -252,7 +252,7 @@ async def test_a_passed_deadline_stops_the_exact_search(stub, engine, searching,
 async def test_searches_have_only_so_many_places_and_the_rest_goes_on(
     stub, engine, searching, eventually, monkeypatch
 ):
-    monkeypatch.setattr("solvers.strategy.EXACT_LIMIT_S", 1.0)
+    monkeypatch.setattr("solvers.search_pool.DEFAULT_LIMIT_S", 1.0)
     engine.right = False
     calls = [stub.Solve(puzzle()) for _ in range(8)]
     await eventually(lambda: len(searching) == 2)

@@ -52,6 +52,16 @@ async def test_a_search_returns_what_it_found_and_is_told_its_time(pool: SearchP
     assert search.told_s == pytest.approx(5.0, abs=0.5)
 
 
+@pytest.mark.parametrize(("limit_s", "told_s"), [(None, 10.0), (3600.0, 60.0)])
+async def test_a_search_has_a_limit_whatever_the_callers_is(
+    pool: SearchPool, limit_s: float | None, told_s: float
+) -> None:
+    search = Search()
+    search.release.set()
+    assert await pool.run(search, limit_s) == "found"
+    assert search.told_s == pytest.approx(told_s, abs=0.5)
+
+
 async def test_what_a_search_raises_reaches_the_caller(pool: SearchPool) -> None:
     def fail(limit_s: float, stop: Stop) -> None:
         raise ZeroDivisionError

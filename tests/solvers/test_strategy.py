@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -166,6 +167,14 @@ def test_exact_completion_answers_and_proves() -> None:
         solution, _, _ = run(lambda _: (2, 1, 0.0), riddle=Riddle(exact=exact))
         assert (solution.outcome, solution.answer) == (exact.outcome, exact.answer)
         assert solution.report.method is Method.EXACT
+        assert solution.report.steps == 8  # of all candidates, because none of them answered
+
+
+def test_an_exact_answer_that_fails_the_check_is_never_called_solved() -> None:
+    riddle = Riddle(exact=Completion(Outcome.SOLVED, ANSWER + 1))
+    solution, _, _ = run(lambda _: (2, 1, 0.0), riddle=riddle)
+    assert (solution.outcome, solution.answer) == (Outcome.UNDECIDED, 1)
+    assert solution.report.method is None
 
 
 def test_exact_completion_is_left_out_when_not_allowed() -> None:
@@ -178,6 +187,15 @@ def test_exact_completion_is_left_out_when_not_allowed() -> None:
 def test_exact_completion_gets_what_is_left_of_the_callers_time() -> None:
     _, _, solver = run(lambda _: (2, 1, 0.0), limit_s=3.0)
     assert 2.0 < solver.completed_with[0] <= 3.0
+
+
+def test_denoising_does_not_spend_the_time_of_a_search_that_the_caller_would_wait_for() -> None:
+    def slowly(request: CanvasRequest) -> tuple[int, int, float]:
+        time.sleep(0.1)
+        return 2, 1, 0.0
+
+    _, _, solver = run(slowly, limit_s=300.0)
+    assert 59.9 < solver.completed_with[0] <= 60.0
 
 
 def test_a_contradiction_found_by_propagation_is_a_proof() -> None:

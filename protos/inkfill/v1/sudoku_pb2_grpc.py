@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class SudokuStub:
     """Fills in Sudoku grids. Every grid that is called SOLVED was checked by code that shares nothing
-    with the model. A server without a Sudoku checkpoint does not offer this service.
+    with the model. A server without a Sudoku checkpoint does not offer this service; one with several
+    uses the first that Models.List names.
     """
 
     def __init__(self, channel):
@@ -55,7 +56,8 @@ class SudokuStub:
 
 class SudokuServicer:
     """Fills in Sudoku grids. Every grid that is called SOLVED was checked by code that shares nothing
-    with the model. A server without a Sudoku checkpoint does not offer this service.
+    with the model. A server without a Sudoku checkpoint does not offer this service; one with several
+    uses the first that Models.List names.
     """
 
     def Solve(self, request, context):
@@ -110,7 +112,8 @@ def add_SudokuServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Sudoku:
     """Fills in Sudoku grids. Every grid that is called SOLVED was checked by code that shares nothing
-    with the model. A server without a Sudoku checkpoint does not offer this service.
+    with the model. A server without a Sudoku checkpoint does not offer this service; one with several
+    uses the first that Models.List names.
     """
 
     @staticmethod

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from engine.attention import AttentionPlan, HeadGroup, plan_attention
 from engine.config import LayerConfig, LayerType, ModelConfig, RelationConfig
-from engine.kernels.cpu_decoder import CpuDecoder
+from engine.kernels.cpu_decoder import CpuDecoder, supports_model
 from engine.model import DiffusionGemma
 from solvers.sudoku.geometry import Geometry, geometry
 from solvers.sudoku.train import sudoku_config
@@ -98,7 +100,7 @@ def test_logits_equal_the_reference_for_any_sizes(seed: int) -> None:
     model, plan = random_model(config, seed), plan_for(config, shape)
     canvas, belief, free = random_state(config, 3, shape.cells, seed)
     decoder = CpuDecoder(model, threads=1)
-    assert CpuDecoder.supports(model, plan)
+    assert CpuDecoder.supports(plan)
     expected = model.decode(canvas, belief, plan)
     assert_close(decoder.decode(canvas, belief, plan), expected)
     assert_close(decoder.decode(canvas, None, plan), model.decode(canvas, None, plan))
@@ -149,6 +151,22 @@ def test_a_canvas_never_depends_on_its_batch(
             assert torch.equal(part, whole[rows])
 
 
+def test_a_batch_that_fails_in_one_thread_is_left_by_the_others_first(
+    sudoku: tuple[DiffusionGemma, AttentionPlan],
+) -> None:
+    decoder, left = CpuDecoder(sudoku[0], threads=2), list[int]()
+
+    def work(first: int, last: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise ZeroDivisionError
+        time.sleep(0.1)
+        left.append(first)
+
+    with pytest.raises(ZeroDivisionError):
+        decoder.share_out(2, work)
+    assert len(left) == 1
+
+
 def test_weights_are_frozen_at_construction() -> None:
     model = random_model(sudoku_config(depth=1), 2)
     plan = plan_for(model.config, geometry(2, 2))
@@ -163,7 +181,7 @@ def test_weights_are_frozen_at_construction() -> None:
 def test_a_plan_with_a_mask_is_refused(sudoku: tuple[DiffusionGemma, AttentionPlan]) -> None:
     model, plan = sudoku
     masked = {k: (HeadGroup(slice(0, 8), mask=torch.ones(1, 1, 81, 81).bool()),) for k in plan}
-    assert not CpuDecoder.supports(model, masked)
+    assert not CpuDecoder.supports(masked)
     canvas, belief, _ = random_state(model.config, 1, 81, 9)
     with pytest.raises(ValueError, match="mask"):
         CpuDecoder(model, threads=1).decode(canvas, belief, masked)
@@ -185,6 +203,6 @@ def test_a_model_of_another_kind_is_refused(change: str) -> None:
     model = DiffusionGemma(replace(config, **changes.get(change, {})))  # type: ignore[arg-type]
     if change == "dtype":
         model = model.to(torch.bfloat16)
-    assert not CpuDecoder.supports(model, plan_for(model.config, geometry(2, 2)))
+    assert not supports_model(model)
     with pytest.raises(ValueError, match="float32"):
         CpuDecoder(model, threads=1)

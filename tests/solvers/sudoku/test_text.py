@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from solvers.sudoku.geometry import geometry
 from solvers.sudoku.problem import ProblemError, SudokuProblem
-from solvers.sudoku.text import format_grid, format_line, parse_puzzle, read_lines
-from tests.solvers.sudoku.reference import EASY, digits
+from solvers.sudoku.text import format_line, parse_puzzle, read_lines
+from tests.solvers.sudoku.reference import EASY
 
 BY_SIZE = [(2, 2), (2, 3), (2, 4), (3, 3), (2, 5), (3, 4), (3, 5), (4, 4)]
 
@@ -26,11 +26,6 @@ def problems(draw: st.DrawFn) -> SudokuProblem:
 @given(problems())
 def test_a_line_reads_back(problem: SudokuProblem) -> None:
     assert parse_puzzle(format_line(problem.cells)) == problem
-
-
-@given(problems())
-def test_a_printed_grid_reads_back(problem: SudokuProblem) -> None:
-    assert parse_puzzle(format_grid(problem.geometry, problem.cells)) == problem
 
 
 @given(problems(), st.sampled_from([",", ", ", ",\n"]))
@@ -117,24 +112,6 @@ def test_a_named_box_that_makes_no_grid_is_refused(box: tuple[int, int]) -> None
 def test_a_named_box_and_cells_that_disagree_are_refused() -> None:
     with pytest.raises(ProblemError, match="got 81, accepted: 36"):
         parse_puzzle("." * 81, 2, 3)
-
-
-def test_a_grid_prints_its_boxes() -> None:
-    cells = digits("1234341221434321")
-    assert format_grid(geometry(2, 2), cells) == (
-        "1 2 | 3 4\n3 4 | 1 2\n----+----\n2 1 | 4 3\n4 3 | 2 1"
-    )
-
-
-def test_a_grid_marks_its_clues() -> None:
-    cells, clues = digits("1234341221434321"), (1, *[0] * 14, 1)
-    assert format_grid(geometry(2, 2), cells, clues).splitlines() == [
-        "1' 2  | 3  4",
-        "3  4  | 1  2",
-        "------+------",
-        "2  1  | 4  3",
-        "4  3  | 2  1'",
-    ]
 
 
 def test_lines_skip_blanks_and_comments_and_keep_their_numbers() -> None:
