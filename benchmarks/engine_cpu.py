@@ -21,7 +21,6 @@ Writes benchmarks/results/engine_cpu.json.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +38,7 @@ from engine.batch_state import BatchState, first_state
 from engine.canvas import CanvasRequest
 from engine.checkpoint import load_checkpoint
 from engine.config import ModelConfig
+from engine.cores import usable_cores
 from engine.kernels.cpu_decoder import CpuDecoder
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.model import DiffusionGemma
@@ -57,7 +57,7 @@ Reference = DiffusionGemmaForBlockDiffusion
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}))
     parser.add_argument("--seconds", type=float, default=6.0, help="a row")
     parser.add_argument("--random", action="store_true", help="random weights, no checkpoint")
     arguments = parser.parse_args()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from inkfill.v1 import sudoku_pb2, sudoku_pb2_grpc
 
 from benchmarks.common import print_table, write_results
+from engine.cores import usable_cores
 from solvers.sudoku.data import read_puzzles
 from solvers.sudoku.generator import generate
 from solvers.sudoku.geometry import geometry
@@ -80,7 +80,7 @@ async def run(lists: list[Path], count: int) -> None:
     process.terminate()
     await process.wait()
     await draining
-    threads = os.cpu_count()  # of the server, by default
+    threads = usable_cores()  # of the server, by default
     print_table("One puzzle at a time through gRPC, default effort", rows, threads=threads)
     print(write_results("latency", rows, threads=threads))
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,6 +28,7 @@ from rich.progress import Progress
 
 from benchmarks.common import Row, print_table, write_results
 from engine.checkpoint import load_checkpoint
+from engine.cores import usable_cores
 from engine.engine import Engine, EngineLimits
 from solvers.base import Effort, Guidance, Method, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--efforts", nargs="*", choices=EFFORTS, help="default: all")
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the engine")
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="of the engine")
     parser.add_argument("--name", default="sudoku", help="of the JSON file")
     options = parser.parse_args()
     if wrong := sum(int(row["wrong"]) for row in asyncio.run(run(options))):

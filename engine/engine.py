@@ -8,7 +8,6 @@ models; callers only append to a queue and await.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from engine.client import (
     OnDraft,
     UnknownModelError,
 )
+from engine.cores import usable_cores
 from engine.ending import Ending
 from engine.job import Job, tell
 from engine.kernels.cpu_decoder import supports_model
@@ -61,7 +61,7 @@ class Engine:
         self.limits = limits or EngineLimits()
         self._checkpoints = dict(checkpoints)
         self._infos = {name: self._describe(name) for name in self._checkpoints}
-        threads = self.limits.threads or os.cpu_count() or 1
+        threads = self.limits.threads or usable_cores()
         self._fast = {
             name: CpuStepper(checkpoint.model, threads)
             for name, checkpoint in checkpoints.items()
@@ -70,7 +70,8 @@ class Engine:
         # Beside compiled code only small tensors are left to torch, for which its threads would
         # only wait for each other.
         compiled = len(self._fast) == len(self._checkpoints)
-        self._torch_threads = 1 if compiled else self.limits.threads or torch.get_num_threads()
+        eager = self.limits.threads or min(threads, torch.get_num_threads())
+        self._torch_threads = 1 if compiled else eager
         self._open: set[Job] = set()
         self._waiting: deque[Job] = deque()
         self._running: dict[tuple[str, Layout], CanvasBatch[Job]] = {}

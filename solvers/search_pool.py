@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
+from engine.cores import usable_cores
 from solvers.stop import Stop
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class SearchPool:
 
     def __init__(self, places: int | None = None) -> None:
         self._threads = ThreadPoolExecutor(
-            places or max(2, os.cpu_count() or 1), thread_name_prefix="inkfill-search"
+            places or max(2, usable_cores()), thread_name_prefix="inkfill-search"
         )
 
     def __enter__(self) -> SearchPool:
