@@ -16,6 +16,7 @@ from engine.client import (
     EngineStoppedError,
     UnknownModelError,
 )
+from engine.cores import usable_cores
 from engine.engine import Engine, EngineLimits
 from engine.job import Job
 from tests.engine.factories import RELATIONS, checkpoint, latin_request, plain_model, small_model
@@ -180,9 +181,9 @@ def three_threads() -> Iterator[None]:
     [
         ("latin", None, 1),
         ("latin", 2, 1),
-        ("plain", None, 3),
+        ("plain", None, min(3, usable_cores())),
         ("plain", 2, 2),
-        ("latin plain", None, 3),
+        ("latin plain", None, min(3, usable_cores())),
     ],
 )
 async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
