@@ -23,10 +23,10 @@ class Constraint(Protocol):
         """How many places of each canvas break the rule: int64 [B, L] -> int64 [B]."""
 
     def prune(self, domain: Tensor) -> Tensor:
-        """Drop tokens that no solution can have: bool [B, L, V] -> bool [B, L, V].
+        """Drop tokens that no solution can have: bool [..., B, L, V] -> the same shape.
 
-        Sound: a token that some completion of the domain allows is never dropped. A position
-        left without a token shows that there is no completion.
+        Sound: a token that some completion of the domain allows is never dropped. A canvas that
+        is found to have no completion is left without any token.
         """
 
     def project(self, belief: Tensor) -> Tensor:
@@ -41,16 +41,14 @@ class AllDifferent:
         length: L.
         groups: int64 [G, n], the positions of each group.
         complete: whether a group has as many positions as its domains have tokens, so that each
-            token must occur exactly once. Then a token with one place left is decided there, and
-            the belief is balanced in both directions.
-        prune_rounds: of propagation at most.
+            token must occur exactly once. Then the belief is balanced in both directions. Pruning
+            counts the tokens itself.
         balance_rounds: of projection.
     """
 
     length: int
     groups: npt.NDArray[np.int64]
     complete: bool = True
-    prune_rounds: int = 64
     balance_rounds: int = 4
 
     def violations(self, tokens: Tensor) -> Tensor:
@@ -60,17 +58,21 @@ class AllDifferent:
         return (ordered[..., 1:] == ordered[..., :-1]).sum(dim=(1, 2))
 
     def prune(self, domain: Tensor) -> Tensor:
-        """Naked and hidden singles to a fixed point; see ``Constraint.prune``."""
+        """Naked and hidden singles to the fixed point; see ``Constraint.prune``.
+
+        A position with one token left takes it from the others of its groups. A group that allows
+        no more tokens in all than it has positions needs each of them: one with a single place
+        left is decided there. With fewer tokens than positions there is no completion. What any
+        of these rules drops, it drops from a smaller domain too, so their order does not matter.
+        """
         incidence = self._incidence.to(domain.device)
         possible = domain.float()
-        for _ in range(self.prune_rounds):
-            pruned = _drop_taken(possible, incidence)
-            if self.complete:
-                pruned = _keep_hidden(pruned, incidence)
+        while True:
+            pruned = _keep_hidden(_drop_taken(possible, incidence), incidence)
+            pruned = pruned * _completable(pruned, incidence)
             if torch.equal(pruned, possible):
-                break
+                return possible > 0
             possible = pruned
-        return possible > 0
 
     def project(self, belief: Tensor) -> Tensor:
         """Balance each group towards a doubly stochastic matrix (Sinkhorn 1964).
@@ -97,13 +99,23 @@ class AllDifferent:
 def _drop_taken(possible: Tensor, incidence: Tensor) -> Tensor:
     """A position with one token left takes it from the others of its groups."""
     decided = possible * (possible.sum(dim=-1, keepdim=True) == 1)
-    takers = incidence.T @ (incidence @ decided)  # [B, L, V], own share included
+    takers = incidence.T @ (incidence @ decided)  # [..., L, V], own share included
     own = decided * incidence.sum(dim=0)[:, None]
     return possible * (takers - own < 0.5)
 
 
 def _keep_hidden(possible: Tensor, incidence: Tensor) -> Tensor:
-    """A token with a single place left in a group is decided there."""
-    single = ((incidence @ possible) == 1).float()
+    """A needed token with a single place left in a group is decided there; two cannot be."""
+    places = incidence @ possible  # [..., G, V]
+    needed = (places > 0).sum(dim=-1, keepdim=True) == incidence.sum(dim=-1, keepdim=True)
+    single = ((places == 1) & needed).float()
     hidden = possible * (incidence.T @ single > 0)
-    return torch.where(hidden.any(dim=-1, keepdim=True), hidden, possible)
+    count = hidden.sum(dim=-1, keepdim=True)
+    return torch.where(count == 0, possible, hidden * (count == 1))
+
+
+def _completable(possible: Tensor, incidence: Tensor) -> Tensor:
+    """Whether every position has a token, every group as many as positions: [..., 1, 1]."""
+    enough = (incidence @ possible > 0).sum(dim=-1) >= incidence.sum(dim=-1)
+    fine = possible.any(dim=-1).all(dim=-1) & enough.all(dim=-1)
+    return fine[..., None, None]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -71,9 +72,9 @@ def test_pruning_never_drops_a_token_of_a_completion(domain: np.ndarray) -> None
 
 
 @settings(deadline=None)
-@given(loose_domains())
-def test_pruning_is_sound_where_tokens_may_be_left_over(domain: np.ndarray) -> None:
-    pruned = prune(LOOSE, domain)
+@given(loose_domains(), st.booleans())
+def test_pruning_is_sound_where_tokens_may_be_left_over(domain: np.ndarray, complete: bool) -> None:
+    pruned = prune(replace(LOOSE, complete=complete), domain)
     assert not (pruned & ~domain).any()
     assert not (completed(domain, LOOSE_ANSWERS) & ~pruned).any()
 
@@ -96,11 +97,44 @@ def test_pruning_finishes_what_singles_can() -> None:
     assert (pruned.argmax(axis=1) == GRIDS[0]).all()
 
 
-def test_two_equal_clues_in_a_group_leave_a_position_empty() -> None:
+def open_grid() -> np.ndarray:
     domain = np.ones((16, 5), np.bool_)
     domain[:, 0] = False
+    return domain
+
+
+def nothing_left(constraint: AllDifferent, domain: np.ndarray) -> bool:
+    return not prune(constraint, domain).any()
+
+
+def test_two_equal_clues_in_a_group_leave_no_token_anywhere() -> None:
+    domain = open_grid()
     domain[[0, 1]] = [False, True, False, False, False]
-    assert not prune(SUDOKU, domain).any(axis=1).all()
+    assert nothing_left(SUDOKU, domain)
+
+
+def test_a_position_without_a_token_leaves_none_anywhere() -> None:
+    domain = open_grid()
+    domain[7] = False
+    assert nothing_left(SUDOKU, domain)
+
+
+def test_a_token_without_a_place_leaves_no_token_anywhere() -> None:
+    domain = open_grid()
+    domain[:4, 1] = False
+    assert nothing_left(SUDOKU, domain)
+
+
+def test_two_tokens_with_one_place_leave_no_token_anywhere() -> None:
+    domain = open_grid()
+    domain[1:4, 1:3] = False
+    assert nothing_left(SUDOKU, domain)
+
+
+def test_a_contradiction_leaves_the_other_canvases_alone() -> None:
+    domains = np.stack([open_grid(), open_grid()])
+    domains[0, [0, 1]] = [False, True, False, False, False]
+    assert torch.equal(SUDOKU.prune(torch.from_numpy(domains))[1], torch.from_numpy(open_grid()))
 
 
 def test_a_token_without_a_forced_place_stays_when_groups_are_loose() -> None:
