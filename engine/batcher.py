@@ -18,10 +18,11 @@ from engine.attention import AttentionPlan, plan_attention, prompt_visibility
 from engine.batch_state import BatchState, first_state
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.constraints import Constraint
-from engine.guidance import dive
+from engine.guidance import EagerGuide, Guide
+from engine.kernels.cpu_guide import cpu_guide
 from engine.model import DiffusionGemma, PromptCache
 from engine.relations import Relations
-from engine.sampler import StepResult, confident
+from engine.sampler import Projection, StepResult, confident
 from engine.stepper import EagerStepper, Stepper
 
 
@@ -96,6 +97,7 @@ class CanvasBatch(Generic[T]):
         self.layout = layout
         reference = EagerStepper(model)
         self._steppers: Sequence[Stepper] = (reference,) if fast is None else (fast, reference)
+        self._guide = _guide_by(layout.constraint, model)
         self.tickets: list[T] = []
         self._state: BatchState | None = None
         self._caches: list[PromptCache] = []
@@ -149,8 +151,8 @@ class CanvasBatch(Generic[T]):
         domain = torch.stack([torch.from_numpy(r.full_domain(vocabulary)) for r in requests])
         domain = domain.to(device)
         guided = torch.tensor([r.guided for r in requests], device=device)
-        if self.layout.constraint is not None and bool(guided.any()):
-            pruned = self.layout.constraint.prune(domain[guided])
+        if self._guide is not None and bool(guided.any()):
+            pruned = self._guide.prune(domain[guided])
             possible[guided] = pruned.any(dim=-1).all(dim=-1)
             domain[guided] = torch.where(possible[guided][:, None, None], pruned, domain[guided])
         return domain, possible
@@ -177,23 +179,11 @@ class CanvasBatch(Generic[T]):
     def _denoise(self, state: BatchState) -> StepResult:
         plan, prompt = self._attention()
         stepper = next(s for s in self._steppers if s.supports(plan, prompt))
-        step = stepper.step(state, plan, prompt, self._projection(state))
-        constraint = self.layout.constraint
-        if constraint is None or state.domain is None or not bool(state.guided.any()):
-            return step
-        rows = state.guided.nonzero().squeeze(-1)
-        guided = state.keep(rows)
-        gumbel = guided.noise.gumbel(*step.belief.shape[1:])
-        dived = dive(step.keep(rows), state.domain[rows], gumbel, constraint)
-        return step.replace_rows(rows, dived)
-
-    def _projection(self, state: BatchState):  # type: ignore[no-untyped-def]
-        constraint = self.layout.constraint
-        if constraint is None or not bool(state.guided.any()):
-            return None
-        return lambda belief: torch.where(
-            state.guided[:, None, None], constraint.project(belief), belief
-        )
+        if self._guide is None or not bool(state.guided.any()):
+            return stepper.step(state, plan, prompt, None)
+        project = _projection(self._guide, state.guided)
+        step = stepper.step(state, plan, prompt, project)
+        return step if state.domain is None else _dive(self._guide, step, state, state.domain)
 
     def _finished(self, state: BatchState, step: StepResult) -> list[FinishReason | None]:
         """Why each canvas leaves now, or None."""
@@ -241,6 +231,26 @@ class CanvasBatch(Generic[T]):
             self._plan = self._prompt = None
         index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
         self._state = self._state.keep(index) if rows else None
+
+
+def _guide_by(constraint: Constraint | None, model: DiffusionGemma) -> Guide | None:
+    """What guides the canvases of a layout, by the fastest code for the model's device."""
+    if constraint is None:
+        return None
+    fast = cpu_guide(constraint, model.device, model.config.vocab_size)
+    return fast or EagerGuide(constraint)
+
+
+def _projection(guide: Guide, guided: Tensor) -> Projection:
+    """Project the belief of the canvases that are guided, bool [B]."""
+    return lambda belief: torch.where(guided[:, None, None], guide.project(belief), belief)
+
+
+def _dive(guide: Guide, step: StepResult, state: BatchState, domain: Tensor) -> StepResult:
+    """Let the canvases that are guided dive."""
+    rows = state.guided.nonzero().squeeze(-1)
+    gumbel = state.noise.keep(rows).gumbel(*step.belief.shape[1:])
+    return step.replace_rows(rows, guide.dive(step.keep(rows), domain[rows], gumbel))
 
 
 def _reason(satisfied: bool, settled: bool, spent: bool) -> FinishReason | None:

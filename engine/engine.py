@@ -32,6 +32,7 @@ from engine.cores import usable_cores
 from engine.ending import Ending
 from engine.job import Job, tell
 from engine.kernels.cpu_decoder import supports_model
+from engine.kernels.cpu_guide import compile_guides
 from engine.kernels.cpu_stepper import CpuStepper
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,8 @@ class Engine:
             for name, checkpoint in checkpoints.items()
             if supports_model(checkpoint.model)
         }
+        if self._fast:
+            compile_guides()
         # Beside compiled code only small tensors are left to torch, for which its threads would
         # only wait for each other.
         compiled = len(self._fast) == len(self._checkpoints)

@@ -43,6 +43,10 @@ class CounterNoise:
     keys: Tensor
     steps: Tensor
 
+    def keep(self, rows: Tensor) -> CounterNoise:
+        """The noise of the canvases at these indices, int64 [B']."""
+        return CounterNoise(self.keys[rows], self.steps[rows])
+
     def gumbel(self, length: int, vocabulary: int) -> Tensor:
         """See ``Noise.gumbel``."""
         uniform = self._uniform(_TOKEN, length * vocabulary)

@@ -1,6 +1,7 @@
 """Step-level batching: joining, leaving, and the same answer in any company."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,37 @@ def test_guidance_alone_solves_what_propagation_can() -> None:
     (result,) = run_together(small_model(), [latin_request(clues, guided=True)])
     assert result.reason is FinishReason.SATISFIED
     assert not CONSTRAINT.violations(torch.from_numpy(result.tokens)[None]).any()
+
+
+def test_a_guided_canvas_dives() -> None:
+    one_step = SamplingParams(max_steps=1)
+    (result,) = run_together(small_model(), [latin_request({0: 1}, guided=True, sampling=one_step)])
+    assert result.reason is FinishReason.SATISFIED
+
+
+def test_the_belief_of_a_guided_canvas_alone_is_projected() -> None:
+    wanted = {"sampling": SamplingParams(max_steps=1), "wants_belief": True}
+    requests = [latin_request(guided=guided, **wanted) for guided in (False, True)]
+    plain, guided = (torch.from_numpy(r.belief) for r in run_together(small_model(), requests))
+    torch.testing.assert_close(guided, CONSTRAINT.project(plain[None])[0])
+    assert not torch.allclose(guided, plain, atol=1e-3)
+
+
+class AnyRule:
+    """The same rule as ``CONSTRAINT``, unknown to compiled code."""
+
+    violations, prune, project = CONSTRAINT.violations, CONSTRAINT.prune, CONSTRAINT.project
+
+
+def test_a_rule_without_compiled_code_guides_to_the_same_answers() -> None:
+    sampling = SamplingParams(max_steps=5, confidence=0.0)
+    requests = [latin_request({0: 1}, seed=s, guided=True, sampling=sampling) for s in range(20)]
+    rule = AnyRule()
+    eager = [replace(request, constraint=rule) for request in requests]
+    fast, slow = (run_together(small_model(), canvases) for canvases in (requests, eager))
+    for one, other in zip(fast, slow, strict=True):
+        assert np.array_equal(one.tokens, other.tokens)
+        assert one.steps == other.steps
 
 
 def test_the_step_budget_is_kept() -> None:

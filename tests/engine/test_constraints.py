@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.constraints import AllDifferent
+from engine.kernels.cpu_guide import cpu_guide
 from tests.solvers.sudoku.reference import small_grids, units
 
 GRIDS = np.array(small_grids())  # [288, 16], tokens 1 to 4
@@ -44,7 +45,13 @@ def completed(domain: np.ndarray, answers: np.ndarray) -> np.ndarray:
 
 
 def prune(constraint: AllDifferent, domain: np.ndarray) -> np.ndarray:
-    return constraint.prune(torch.from_numpy(domain)[None])[0].numpy()
+    """By the reference, with which the compiled code must agree."""
+    batch = torch.from_numpy(domain)[None]
+    compiled = cpu_guide(constraint, batch.device, batch.shape[-1])
+    assert compiled is not None
+    pruned = constraint.prune(batch)
+    assert torch.equal(compiled.prune(batch), pruned)
+    return pruned[0].numpy()
 
 
 @st.composite
