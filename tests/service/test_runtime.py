@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from engine.batch_state import BatchState
 from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
+from engine.cores import usable_cores
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
 from service.cli import app
@@ -48,7 +49,7 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
     settings = load_settings(port=0, models=(tmp_path / "text",), device="cpu")
     async with running_server(settings) as server, InkfillClient(server.address) as client:
         await client.denoise("text", length=4, prompt=[1, 2])
-    assert seen == {2}
+    assert seen == {min(2, usable_cores())}
 
 
 async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
