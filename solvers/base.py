@@ -170,8 +170,13 @@ class Solver(Protocol[P_contra, A]):
     def default_candidates(self) -> int:
         """Candidates of each kind of guidance when the effort names none."""
 
-    def default_steps(self, method: Method) -> int:
-        """Denoising steps of a candidate when the effort names none."""
+    def default_steps(self, method: Method, last: bool) -> int:
+        """Denoising steps of a candidate when the effort names none.
+
+        Args:
+            method: guided or not.
+            last: whether nothing follows when they are spent, neither guidance nor exact search.
+        """
 
     def contradiction(self, problem: P_contra) -> bool:
         """Whether the givens alone contradict each other."""

@@ -112,7 +112,8 @@ class _Attempt(Generic[P, A]):
     def _request(self, method: Method) -> CanvasRequest:
         """The canvas of the problem as the method and the effort want it."""
         layout = self.solver.layout(self.problem)
-        steps = self.effort.max_steps or self.solver.default_steps(method)
+        last = not self.effort.exact_fallback and method is _methods(self.effort.guidance)[-1]
+        steps = self.effort.max_steps or self.solver.default_steps(method, last)
         return replace(
             layout,
             sampling=replace(layout.sampling, max_steps=steps),

@@ -114,5 +114,5 @@ def test_the_defaults_of_the_sudoku_solver_are_told(files) -> None:
     (text,) = (path.read_text() for path in PROTOS if path.stem == "sudoku")
     assert (
         f"{solver.default_candidates} candidate, and at most {solver.unguided_steps} steps "
-        f"unguided and {solver.guided_steps} guided"
+        f"unguided and {solver.guided_steps} guided, or {solver.last_steps} where nothing follows"
     ) in text

@@ -34,8 +34,8 @@ class RiddleSolver:
     completed_with: list[float] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def default_steps(self, method: Method) -> int:
-        return 9 if method is Method.GUIDED_DIFFUSION else 5
+    def default_steps(self, method: Method, last: bool) -> int:
+        return 70 if last else 9 if method is Method.GUIDED_DIFFUSION else 5
 
     def contradiction(self, problem: Riddle) -> bool:
         return problem.contradictory
@@ -135,6 +135,18 @@ def test_each_method_has_its_own_default_steps_and_the_effort_overrides_them() -
     assert [request.sampling.max_steps for request in engine.asked] == [5, 5, 9, 9]
     _, engine, _ = run(lambda _: (1, 1, 0.0), Effort(seed=0, max_steps=3))
     assert {request.sampling.max_steps for request in engine.asked} == {3}
+
+
+@pytest.mark.parametrize(
+    ("guidance", "steps"),
+    [(Guidance.AUTO, [5, 70]), (Guidance.NONE, [70]), (Guidance.PROPAGATE, [70])],
+)
+def test_what_nothing_follows_is_given_the_steps_of_the_last(
+    guidance: Guidance, steps: list[int]
+) -> None:
+    effort = Effort(seed=0, candidates=1, guidance=guidance, exact_fallback=False)
+    _, engine, _ = run(lambda _: (1, 1, 0.0), effort)
+    assert [request.sampling.max_steps for request in engine.asked] == steps
 
 
 def test_the_least_bad_draft_is_returned_when_undecided() -> None:
