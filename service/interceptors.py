@@ -11,8 +11,21 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -75,13 +88,15 @@ async def identified(call: Call) -> AsyncIterator[None]:
     bind_request_id(call.request_id)
     metadata = ((REQUEST_ID_KEY, call.request_id),)
     call.context.set_trailing_metadata(metadata)
-    await call.context.send_initial_metadata(metadata)
+    with _sending():
+        await call.context.send_initial_metadata(metadata)
     yield
 
 
 @asynccontextmanager
 async def logged(call: Call) -> AsyncIterator[None]:
     """Write one line when the call has ended, however it ends."""
+    peer = call.context.peer()  # gRPC forgets it when the caller goes
     try:
         yield
     finally:
@@ -89,7 +104,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
             "method": call.method,
             "code": call.code.name,
             "ms": round((time.perf_counter() - call.started) * 1e3, 3),
-            "peer": call.context.peer(),
+            "peer": peer,
             "sent": call.sent,
         }
         if call.outcomes.total() == 1:
@@ -179,7 +194,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 aclosing(behavior(_parsed(parse, request), context)) as responses,
             ):
                 async for response in responses:
-                    await context.write(response)
+                    with _sending():
+                        await context.write(response)
                     call.note(response)
 
         # Raw bytes come in, so that bytes which are no message are refused inside the chain.
@@ -241,11 +257,21 @@ async def _abort(call: Call, error: WireError, cause: BaseException) -> None:
     if error.code is grpc.StatusCode.INTERNAL:
         log.error("call_failed", method=call.method, exc_info=cause)
     status = rpc_status.to_status(error.to_status())
-    await call.context.abort(
-        status.code,
-        status.details,
-        (*status.trailing_metadata, (REQUEST_ID_KEY, call.request_id)),
-    )
+    trailers = (*status.trailing_metadata, (REQUEST_ID_KEY, call.request_id))
+    with _sending():
+        await call.context.abort(status.code, status.details, trailers)
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Cancel the call where gRPC has ended it before us, and so takes nothing more to send.
+
+    It does when the caller goes away or runs out of time, and may say so here first.
+    """
+    try:
+        yield
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def _cancellation_code(call: Call) -> grpc.StatusCode:

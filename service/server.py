@@ -161,6 +161,9 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Identity alone: gRPC compares a message with its limit only after it has been unpacked,
+        # so that a megabyte could take a gigabyte of memory.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
         # Two servers must not share a port silently: the second one is to say that it is taken.
         ("grpc.so_reuseport", 0),
     ]

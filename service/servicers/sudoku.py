@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 import grpc
-from inkfill.v1 import sudoku_pb2, sudoku_pb2_grpc
+from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 
 from engine.client import EngineClient
 from service.errors import invalid_argument, item_status
 from service.messages import effort_from, method_to, report_to
+from service.room import Room
 from service.servicers.deadline import limit_s
 from service.streams import Final, as_finished, drafts_of
 from solvers.base import CandidateDraft, OnCandidateDraft, Outcome, Solution
@@ -44,6 +45,8 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
         self.searches = searches
         self.max_in_flight = max_in_flight
         self._solver = SudokuSolver()
+        # All SolveMany calls together fill the queue and no more: their items wait for each other.
+        self._room = Room(engine.model(model).max_queue)
 
     async def Solve(  # noqa: N802  # gRPC's name
         self, request: sudoku_pb2.SolveRequest, context: Context
@@ -68,7 +71,8 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
 
         async def answer(item: sudoku_pb2.SolveManyRequest) -> sudoku_pb2.SolveManyResponse:
             try:
-                response = await self._answer(item.request, context)
+                async with self._room.taken(self._candidates(item.request.effort)):
+                    response = await self._answer(item.request, context)
             except Exception as error:  # noqa: BLE001  # one item must not end the others
                 return sudoku_pb2.SolveManyResponse(id=item.id, error=item_status(error))
             return sudoku_pb2.SolveManyResponse(id=item.id, response=response)
@@ -104,6 +108,10 @@ class SudokuServicer(sudoku_pb2_grpc.SudokuServicer):
             if unique is not None:
                 response.unique = unique
         return response
+
+    def _candidates(self, effort: common_pb2.Effort) -> int:
+        """Canvases that a puzzle has in the engine at once, if the effort is not refused."""
+        return effort.candidates or self._solver.default_candidates
 
     def _check_fits(self, problem: SudokuProblem) -> None:
         longest = self.engine.model(self.model).canvas_length

@@ -1,5 +1,6 @@
 """What every call has in common: request ids, log lines, errors, deadlines."""
 
+import asyncio
 import io
 import json
 
@@ -8,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
 
-from service.interceptors import CallInterceptor, default_chain
+from service.interceptors import Call, CallInterceptor, default_chain, reported
 from service.logging import configure_logging
 from service.traffic import Traffic
 from tests.service.fakes import PUZZLE, cells
@@ -134,6 +135,35 @@ async def test_a_call_whose_caller_went_away_is_logged_as_cancelled(stub, engine
     call.cancel()
     await eventually(lambda: len(calls(log)) == 1)
     assert calls(log)[0]["code"] == "CANCELLED"
+
+
+async def test_a_caller_who_goes_while_a_response_waits_to_be_sent_is_no_fault_of_ours(
+    stub, log, eventually
+):
+    async def forever():
+        while True:
+            yield sudoku_pb2.SolveManyRequest(id="x" * 60000)
+
+    call = stub.SolveMany(forever(), timeout=0.5)
+    await call.read()  # and no more, so that the server fills all that lies between and waits
+    await call.code()
+    await eventually(lambda: len(calls(log)) == 1)
+    (line,) = lines(log)
+    assert line["code"] == "DEADLINE_EXCEEDED"
+    assert str(line["peer"]).startswith("ipv4:127.0.0.1:")
+
+
+async def test_an_error_that_comes_after_the_caller_went_is_no_fault_of_ours():
+    class Gone:
+        async def abort(self, *_: object) -> None:
+            raise grpc.aio.InternalError
+
+        def time_remaining(self) -> float:
+            return 0.0
+
+    with pytest.raises(asyncio.CancelledError):
+        async with reported(Traffic())(Call(SOLVE, Gone())):
+            raise TimeoutError
 
 
 async def test_a_call_that_ran_out_of_time_is_logged_as_such(stub, engine, log, eventually):

@@ -93,6 +93,14 @@ async def test_a_message_that_is_too_large_is_refused_unread(channel, engine):
     assert "65536" in caught.value.details()
 
 
+async def test_a_compressed_message_is_refused_before_it_is_unpacked(channel):
+    request = sudoku_pb2.SolveRequest(cells=[1] * 100_000)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await sudoku_pb2_grpc.SudokuStub(channel).Solve(request, compression=grpc.Compression.Gzip)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "gzip" in caught.value.details()
+
+
 async def test_stopping_lets_calls_in_flight_finish_and_refuses_new_ones(
     server, channel, engine, eventually
 ):

@@ -312,6 +312,16 @@ async def test_many_bounds_what_is_in_flight_and_what_it_reads(stub, engine, eve
     assert written == 12
 
 
+async def test_many_of_many_candidates_wait_for_each_other_and_overload_nothing(stub, engine):
+    engine.step_s = 0.01
+    effort = common_pb2.Effort(candidates=engine.model("oracle").max_queue // 2)
+    item = sudoku_pb2.SolveManyRequest(id="wide", request=puzzle(effort=effort))
+    calls = [finish(stub.SolveMany(iter([item] * 4))) for _ in range(2)]
+    replies = [reply for call in await asyncio.gather(*calls) for reply in call]
+    assert [reply.response.outcome for reply in replies] == [common_pb2.SOLVED] * 8
+    assert engine.most_running == engine.model("oracle").max_queue
+
+
 async def test_many_answers_as_they_finish_not_as_they_came(stub, engine):
     engine.step_s = 0.1
     requests = [
