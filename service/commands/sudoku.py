@@ -19,9 +19,13 @@ from service.client_errors import from_status
 from service.commands.connection import connect
 from service.commands.console import Exit, err, fail, fail_call, out, run
 from service.display import grid_text, side_by_side
-from solvers.base import Guidance
+from service.messages import effort_to
+from solvers.base import Effort, EffortError, Guidance
 from solvers.sudoku.problem import ProblemError, SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
+
+#: Seconds. A year; gRPC takes much longer deadlines for past ones.
+_LONGEST_S = 366 * 86400
 
 
 @dataclass(frozen=True)
@@ -93,16 +97,19 @@ def sudoku(
     "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
     """
     given = _gather(puzzles or [], file or [], box)
-    options = sudoku_pb2.SolveRequest(
-        prove_unique=prove_unique,
-        effort=common_pb2.Effort(
-            guidance=guidance.name,
+    try:
+        effort = Effort(
+            guidance=guidance,
             max_steps=max_steps,
             candidates=candidates,
             seed=seed,
             exact_fallback=exact,
-        ),
-    )
+        )
+    except EffortError as error:
+        fail(f"effort.{error}")
+    if timeout is not None and not 0 < timeout <= _LONGEST_S:
+        fail(f"--timeout: got {timeout:g}, accepted: above 0, to {_LONGEST_S:.0f} seconds")
+    options = sudoku_pb2.SolveRequest(prove_unique=prove_unique, effort=effort_to(effort))
     run(_solve(given, options, watch, json, server, timeout))
 
 
@@ -147,7 +154,7 @@ def _gather(texts: Sequence[str], files: Sequence[Path], box: str | None) -> lis
     sources = [(f"puzzle {i}", text) for i, text in enumerate(texts, start=1)]
     for path in files:
         try:
-            lines = list(read_lines(sys.stdin if str(path) == "-" else path))
+            lines = list(read_lines((sys.stdin or ()) if str(path) == "-" else path))
         except (OSError, EOFError) as error:
             fail(f"{path}: {getattr(error, 'strerror', None) or error}")
         sources += [(f"{path}, line {number}", text) for number, text in lines]
@@ -242,7 +249,7 @@ async def _solve_many(
             request = request_for(puzzle.problem, options)
             yield sudoku_pb2.SolveManyRequest(id=str(index), request=request)
 
-    limit = None if timeout is None else timeout * len(puzzles)
+    limit = None if timeout is None else min(_LONGEST_S, timeout * len(puzzles))
     early: dict[int, sudoku_pb2.SolveResponse] = {}
     following = 0
     async for reply in stub.SolveMany(requests(), timeout=limit):

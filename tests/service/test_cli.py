@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner, Result
 from engine.checkpoint import save_checkpoint
 from service.cli import app
 from service.commands.console import Exit
-from service.commands.sudoku import Puzzle, _solve_many
+from service.commands.sudoku import Puzzle, _gather, _solve_many
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
 from tests.engine.factories import small_model
@@ -90,6 +91,13 @@ def test_standard_input_is_read() -> None:
     assert inkfill("sudoku", "--file", "-", "--json", stdin=EASY + "\n").exit_code == 0
 
 
+def test_a_closed_standard_input_holds_no_puzzle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(typer.Exit) as ended:
+        _gather([], [Path("-")], None)
+    assert ended.value.exit_code == Exit.BAD_INPUT
+
+
 def test_watching_draws_the_steps() -> None:
     result = inkfill("sudoku", "--watch", "--prove-unique", EASY)
     assert result.exit_code == 0
@@ -113,6 +121,12 @@ def test_contradicting_clues_exit_with_1_and_are_named() -> None:
         (["--file", "no-such-file"], "no-such-file"),
         (["--max-steps", "0", EASY], "effort.max_steps: got 0, accepted: 1 to 1024"),
         (["--candidates", "999", EASY], "effort.candidates: got 999"),
+        (["--max-steps", "-1", EASY], "effort.max_steps: got -1, accepted: 1 to 1024"),
+        (["--candidates", str(2**32), EASY], f"effort.candidates: got {2**32}"),
+        (["--seed", "-1", EASY], "effort.seed: got -1, accepted: 0 to 2^63 - 1"),
+        (["--timeout", "nan", EASY], "--timeout: got nan, accepted: above 0"),
+        (["--timeout", "0", EASY], "--timeout: got 0, accepted: above 0"),
+        (["--timeout", "1e300", EASY], "--timeout: got 1e+300, accepted: above 0"),
     ],
 )
 def test_bad_input_exits_with_2_and_says_what_is_accepted(
