@@ -16,7 +16,9 @@ from service.commands.console import Exit, out, run
 def models(
     server: Annotated[
         str | None,
-        typer.Option(help="host:port of a running server. [default: the bundled models, here]"),
+        typer.Option(
+            help="host:port of a running server.", show_default="the bundled models, here"
+        ),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the response message as JSON.")

@@ -56,7 +56,9 @@ def sudoku(
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(help="Rows x columns of a box, e.g. 2x3. [default: from the number of cells]"),
+        typer.Option(
+            help="Rows x columns of a box, e.g. 2x3.", show_default="from the number of cells"
+        ),
     ] = None,
     guidance: Annotated[
         Guidance,
@@ -83,10 +85,12 @@ def sudoku(
     ] = False,
     server: Annotated[
         str | None,
-        typer.Option(help="host:port of a running server. [default: one started for this command]"),
+        typer.Option(
+            help="host:port of a running server.", show_default="one started for this command"
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait for each answer. [default: no limit]")
+        float | None, typer.Option(help="Seconds to wait for each answer.", show_default="no limit")
     ] = None,
 ) -> None:
     """Solve Sudokus from 4 x 4 to 16 x 16.

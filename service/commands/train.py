@@ -36,8 +36,8 @@ def sudoku(
         list[str] | None,
         typer.Option(
             help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins "
-            "the mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all [default "
-            "share: 0.2]. May be repeated.",
+            "the mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all, and a list "
+            "without a share 0.2. May be repeated.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

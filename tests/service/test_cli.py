@@ -18,6 +18,7 @@ from engine.checkpoint import save_checkpoint
 from service.cli import app
 from service.commands.console import Exit
 from service.commands.sudoku import Puzzle, _gather, _solve_many
+from service.settings import Settings
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
 from tests.engine.factories import small_model
@@ -205,6 +206,14 @@ def test_training_from_no_sudoku_checkpoint_is_refused(
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert complaint in result.stderr
+
+
+def test_help_tells_what_an_option_is_when_it_is_not_given() -> None:
+    shown = " ".join(inkfill("serve", "--help").stdout.replace("│", " ").split())
+    for name in ("host", "port", "max_batch", "max_queue", "log_level", "log_format"):
+        assert f"[default: ({Settings.model_fields[name].default})]" in shown
+    for command in ("sudoku", "models"):
+        assert "[default: (" in inkfill(command, "--help").stdout
 
 
 def test_help_teaches() -> None:
