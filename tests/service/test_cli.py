@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import torch
 import typer
 from google.rpc import status_pb2
 from inkfill.v1 import sudoku_pb2
@@ -206,6 +207,28 @@ def test_training_from_no_sudoku_checkpoint_is_refused(
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert complaint in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--minutes", "inf", "--minutes"),
+        ("--learning-rate", "inf", "--learning-rate"),
+        ("--seed", "-1", "--seed"),
+        ("--device", "tpu", "--device"),
+        ("--device", "cuda", "device: got 'cuda', which PyTorch does not find; accepted: cpu"),
+        ("--extra", "list.csv:nan", "--extra: got 'list.csv:nan', accepted: FILE or FILE:SHARE"),
+        ("--extra", "list.csv:-1", "--extra: got 'list.csv:-1', accepted: FILE or FILE:SHARE"),
+    ],
+)
+def test_training_refuses_what_it_would_fail_of_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    small = ("--minutes", "0.01", "--width", "16", "--depth", "1", "--canvases", "4")
+    result = inkfill("train", "sudoku", str(tmp_path), *small, option, value)
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.stderr.split())
 
 
 def test_help_tells_what_an_option_is_when_it_is_not_given() -> None:
