@@ -124,7 +124,11 @@ class Server:
         await self._grpc.wait_for_termination()
 
     async def __aenter__(self) -> Server:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # no exit will follow
+            await self._grpc.stop(None)
+            raise
         return self
 
     async def __aexit__(
