@@ -1,4 +1,4 @@
-"""Write the measured tables into README.md and the model card.
+"""Write the measured tables into README.md, the docs and the model card.
 
 Reads benchmarks/results/*.json and replaces what stands between ``<!-- NAME -->`` and
 ``<!-- /NAME -->``, so that no figure in the documents is typed by hand.
@@ -14,7 +14,11 @@ from typing import Any
 
 from benchmarks.common import RESULTS, ROOT
 
-DOCUMENTS = (ROOT / "README.md", ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "training.md",
+    ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md",
+)
 Record = dict[str, Any]
 
 
