@@ -53,7 +53,7 @@ def _sudoku(record: Record) -> str:
     shown: list[tuple[str, str, Callable[[Record], str]]] = [
         *((effort, effort, partial(_share, "solved")) for effort in efforts),
         ("by model / guided / exact", "default", _by_method),
-        ("default, puzzles/s", "default", lambda row: f"{row['puzzles/s']:.3g}"),
+        ("default, puzzles/s", "default", lambda row: _shown(row["puzzles/s"])),
     ]
 
     def line(name: str) -> list[str]:
@@ -81,7 +81,9 @@ def _rows(record: Record) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
