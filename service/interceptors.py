@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import (
@@ -181,22 +182,28 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         parse = handler.request_deserializer
 
         async def one(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with self._around(call := Call(method, context)):
-                response = await behavior(_parsed(parse, request), context)
-                call.note(response)
-            return response
+            try:
+                async with self._around(call := Call(method, context)):
+                    response = await behavior(_parsed(parse, request), context)
+                    call.note(response)
+                return response
+            finally:
+                del request  # see ``_let_go``
 
         async def many(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             # Writing, not yielding: when the call is cancelled, the servicer's generator is closed
             # here and now instead of whenever it is collected.
-            async with (
-                self._around(call := Call(method, context)),
-                aclosing(behavior(_parsed(parse, request), context)) as responses,
-            ):
-                async for response in responses:
-                    with _sending():
-                        await context.write(response)
-                    call.note(response)
+            try:
+                async with (
+                    self._around(call := Call(method, context)),
+                    aclosing(behavior(_parsed(parse, request), context)) as responses,
+                ):
+                    async for response in responses:
+                        with _sending():
+                            await context.write(response)
+                        call.note(response)
+            finally:
+                del request  # see ``_let_go``
 
         # Raw bytes come in, so that bytes which are no message are refused inside the chain.
         wrapped: grpc.RpcMethodHandler[Any, Any] = make(
@@ -208,10 +215,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _around(self, call: Call) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for around in self._chain:
-                await stack.enter_async_context(around(call))
-            yield
+        try:
+            async with AsyncExitStack() as stack:
+                for around in self._chain:
+                    await stack.enter_async_context(around(call))
+                yield
+        except BaseException as error:
+            _let_go(error)
+            raise
 
 
 def _kind(
@@ -272,6 +283,17 @@ def _sending() -> Iterator[None]:
         yield
     except grpc.aio.InternalError:
         raise asyncio.CancelledError from None
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames that an error came through; their request may be megabytes.
+
+    gRPC's state of a call keeps the error that ends it, and the error its frames, which know that
+    state: a circle that lasts until Python looks for circles, which it does by their number.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _cancellation_code(call: Call) -> grpc.StatusCode:

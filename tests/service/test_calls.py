@@ -1,19 +1,22 @@
 """What every call has in common: request ids, log lines, errors, deadlines."""
 
 import asyncio
+import gc
 import io
 import json
+import tracemalloc
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
 
+from service.errors import WireError
 from service.interceptors import Call, CallInterceptor, default_chain, reported
 from service.logging import configure_logging
 from service.traffic import Traffic
 from tests.service.fakes import PUZZLE, cells
-from tests.service.wire import detail, rich_status
+from tests.service.wire import detail, finish, rich_status
 
 SOLVE = "/inkfill.v1.Sudoku/Solve"
 
@@ -243,6 +246,35 @@ async def test_a_method_that_reads_a_stream_and_answers_once_is_served_alike(joi
         await join(iter([models_pb2.GetModelRequest(name="fail")]))
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert [line["code"] for line in calls(log)] == ["OK", "INTERNAL"]
+
+
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
+async def test_a_request_that_is_refused_goes_with_its_call(kind):
+    async def refuse(request: bytearray, _: object) -> None:
+        raise WireError(grpc.StatusCode.INVALID_ARGUMENT, "no") from ValueError(len(request))
+
+    async def refuse_all(request: bytearray, context: object) -> object:
+        yield await refuse(request, context)
+
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    handler = make(refuse if kind == "unary_unary" else refuse_all, request_deserializer=bytearray)
+    server = grpc.aio.server(interceptors=[CallInterceptor(default_chain(Traffic()))])
+    service = grpc.method_handlers_generic_handler("inkfill.v1.Test", {"Refuse": handler})
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = getattr(channel, kind)("/inkfill.v1.Test/Refuse")
+        gc.disable()  # or it may come and clear away what is left behind
+        tracemalloc.start()
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await finish(call(b"x" * 1_000_000))
+        left, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        gc.enable()
+    await server.stop(None)
+    assert left < 2_500_000
 
 
 async def test_an_engine_that_takes_too_long_by_itself_is_a_deadline_too(channel, engine):
