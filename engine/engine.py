@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 
 import structlog
@@ -76,7 +76,7 @@ class Engine:
         eager = self.limits.threads or min(threads, torch.get_num_threads())
         self._torch_threads = 1 if compiled else eager
         self._open: set[Job] = set()
-        self._waiting: deque[Job] = deque()
+        self._waiting: dict[Job, None] = {}  # in order of arrival; a cancelled one goes at once
         self._running: dict[tuple[str, Layout], CanvasBatch[Job]] = {}
         self._wake = threading.Condition()
         self._refusal = ""  # why no canvas is taken any more
@@ -119,6 +119,7 @@ class Engine:
         finally:
             with self._wake:
                 self._open.discard(job)
+                self._waiting.pop(job, None)
 
     async def ended(self) -> None:
         """Wait for the worker's end; see ``EngineClient.ended``."""
@@ -170,13 +171,11 @@ class Engine:
             if self._refusal:
                 raise EngineStoppedError(self._refusal)
             if len(self._waiting) >= self.limits.max_queue:
-                self._waiting = deque(j for j in self._waiting if not j.cancelled)
-            if len(self._waiting) >= self.limits.max_queue:
                 raise EngineOverloadedError(
                     f"{len(self._waiting)} canvases are waiting, the most allowed"
                 )
             self._open.add(job)
-            self._waiting.append(job)
+            self._waiting[job] = None
             self._wake.notify()
 
     def _run(self) -> None:
@@ -201,11 +200,9 @@ class Engine:
 
     def _take_waiting(self) -> list[Job]:
         room = self.limits.max_batch - sum(map(len, self._running.values()))
-        taken: list[Job] = []
-        while self._waiting and len(taken) < room:
-            job = self._waiting.popleft()
-            if not job.cancelled:
-                taken.append(job)
+        taken = list(islice(self._waiting, max(0, room)))
+        for job in taken:
+            del self._waiting[job]
         return taken
 
     def _cycle(self, admitted: Sequence[Job]) -> None:
