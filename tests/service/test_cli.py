@@ -205,6 +205,8 @@ def test_training_writes_a_checkpoint_that_serves_and_resumes(tmp_path: Path) ->
     small = ("--width", "16", "--depth", "2", "--canvases", "8", "--threads", "1")
     first = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.03", *small)
     assert first.exit_code == 0, first.stderr
+    assert f"serve it: inkfill serve --model {tmp_path}\n" in first.stderr
+    assert f"python -m benchmarks.sudoku --checkpoint {tmp_path}\n" in first.stderr
     updates = len((tmp_path / "log.jsonl").read_text().splitlines())
     again = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.05", *small)
     assert again.exit_code == 0, again.stderr
@@ -261,6 +263,6 @@ def test_help_teaches() -> None:
         ["serve", "--help"],
         ["train", "sudoku", "-h"],
     ):
-        result = inkfill(*command)
+        result = inkfill(*command, "--help")
         assert result.exit_code == 0
         assert len(result.stdout) > 300
