@@ -32,8 +32,9 @@ ServerOption = Annotated[
     str | None,
     typer.Option(
         callback=_check,
-        help="host:port of a running server. Without it the command starts an engine of its own "
-        "with the bundled checkpoint, on this machine, and stops it afterwards.",
+        help="host:port of a running server, which `inkfill serve` starts for its callers. Without "
+        "it the command starts an engine of its own with the bundled checkpoint, on this machine, "
+        "and stops it afterwards.",
         show_default=False,
     ),
 ]
