@@ -35,11 +35,8 @@ def write_results(name: str, rows: Sequence[Row], **meta: Any) -> Path:
 
 def provenance() -> dict[str, Any]:
     """Commit, whether the tree differs from it but for results, device, threads, versions, date."""
-    others = (".", f":!{RESULTS.relative_to(ROOT)}")
-    changes = _git("status", "--porcelain", "--untracked-files=no", "--", *others)
     return {
-        "commit": _git("rev-parse", "--short=12", "HEAD"),
-        "modified": bool(changes),
+        **_CODE,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "device": device_name(),
         "threads": torch.get_num_threads(),
@@ -104,3 +101,13 @@ def _git(*arguments: str) -> str:
         check=False,
     )
     return done.stdout.strip() or ("unknown" if arguments[0] == "rev-parse" else "")
+
+
+def _code() -> dict[str, Any]:
+    others = (".", f":!{RESULTS.relative_to(ROOT)}")
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", *others)
+    return {"commit": _git("rev-parse", "--short=12", "HEAD"), "modified": bool(changes)}
+
+
+#: As it was when the benchmark began: what is measured, whatever is committed meanwhile.
+_CODE = _code()

@@ -1,4 +1,4 @@
-"""Write the measured tables into README.md and the model card.
+"""Write the measured tables into README.md, the docs and the model card.
 
 Reads benchmarks/results/*.json and replaces what stands between ``<!-- NAME -->`` and
 ``<!-- /NAME -->``, so that no figure in the documents is typed by hand.
@@ -14,7 +14,11 @@ from typing import Any
 
 from benchmarks.common import RESULTS, ROOT
 
-DOCUMENTS = (ROOT / "README.md", ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "training.md",
+    ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md",
+)
 Record = dict[str, Any]
 
 
@@ -49,7 +53,7 @@ def _sudoku(record: Record) -> str:
     shown: list[tuple[str, str, Callable[[Record], str]]] = [
         *((effort, effort, partial(_share, "solved")) for effort in efforts),
         ("by model / guided / exact", "default", _by_method),
-        ("default, puzzles/s", "default", lambda row: f"{row['puzzles/s']:.3g}"),
+        ("default, puzzles/s", "default", lambda row: _shown(row["puzzles/s"])),
     ]
 
     def line(name: str) -> list[str]:
@@ -77,7 +81,9 @@ def _rows(record: Record) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -89,7 +89,11 @@ class Server:
                 "choose others with --host and --port (INKFILL_HOST, INKFILL_PORT); "
                 "port 0 takes a free one"
             ) from error
-        await self._grpc.start()
+        starting = asyncio.ensure_future(self._grpc.start())
+        try:
+            await asyncio.shield(starting)  # gRPC cannot stop what is cancelled while it starts
+        finally:
+            await starting
         for service in self._services:
             await self._health.set(service, _SERVING)
         self._watching = asyncio.create_task(self._watch_engine())
@@ -124,7 +128,11 @@ class Server:
         await self._grpc.wait_for_termination()
 
     async def __aenter__(self) -> Server:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # no exit will follow
+            await self._grpc.stop(None)
+            raise
         return self
 
     async def __aexit__(

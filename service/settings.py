@@ -104,7 +104,7 @@ def load_settings(config: Path | str | None = None, **flags: Any) -> Settings:
     except ValidationError as error:
         reasons = (_reason(dict(fault), given, path) for fault in error.errors())
         raise SettingsError("; ".join(reasons)) from None
-    except (ValueError, TypeError, OSError) as error:  # not TOML or JSON, or not a table
+    except (ValueError, TypeError, OSError, RecursionError) as error:  # no TOML or JSON, no table
         raise SettingsError(f"{path}: cannot be read: {error}") from None
 
 

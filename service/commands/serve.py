@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; 0 takes a free one. [default: 50051]")
+        int | None, typer.Option(help="Port; 0 takes a free one.", show_default="50051")
     ] = None,
     model: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Checkpoint folder to serve; may be repeated. [default: the bundled ones]"
+            help="Checkpoint folder to serve; may be repeated.", show_default="the bundled ones"
         ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads of the engine. [default: one a core]")
+        int | None, typer.Option(help="CPU threads of the engine.", show_default="one a core")
     ] = None,
     max_batch: Annotated[
-        int | None, typer.Option(help="Canvases denoised together. [default: 64]")
+        int | None, typer.Option(help="Canvases denoised together.", show_default="64")
     ] = None,
     max_queue: Annotated[
-        int | None, typer.Option(help="Canvases that may wait. [default: 1024]")
+        int | None, typer.Option(help="Canvases that may wait.", show_default="1024")
     ] = None,
     log_level: Annotated[
-        LogLevel | None, typer.Option(help="Least severe event to log. [default: info]")
+        LogLevel | None, typer.Option(help="Least severe event to log.", show_default="info")
     ] = None,
     log_format: Annotated[
         LogFormat | None,
-        typer.Option(help="json for machines, console for people. [default: json]"),
+        typer.Option(help="json for machines, console for people.", show_default="json"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML or JSON file of settings. [default: $INKFILL_CONFIG, if set]"),
+        typer.Option(help="TOML or JSON file of settings.", show_default="$INKFILL_CONFIG, if set"),
     ] = None,
 ) -> None:
     """Serve checkpoints over gRPC until SIGINT or SIGTERM.

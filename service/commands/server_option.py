@@ -35,7 +35,7 @@ ServerOption = Annotated[
         help="host:port of a running server, which `inkfill serve` starts for its callers. Without "
         "it the command starts an engine of its own with the bundled checkpoint, on this machine, "
         "and stops it afterwards.",
-        show_default=False,
+        show_default="none; an engine is started for the command",
     ),
 ]
 

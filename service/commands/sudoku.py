@@ -18,9 +18,13 @@ from service.commands.answers import headline, print_line, print_solved, watch_s
 from service.commands.connection import connect
 from service.commands.console import Exit, err, fail, fail_call, run
 from service.commands.server_option import ServerOption, naming_timeout
-from solvers.base import Guidance
+from service.messages import effort_to
+from solvers.base import Effort, EffortError, Guidance
 from solvers.sudoku.problem import ProblemError, SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
+
+#: Seconds. A year; gRPC takes much longer deadlines for past ones.
+_LONGEST_S = 366 * 86400
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ def sudoku(
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(help="Rows x columns of a box, e.g. 2x3. [default: from the number of cells]"),
+        typer.Option(
+            help="Rows x columns of a box, e.g. 2x3.", show_default="from the number of cells"
+        ),
     ] = None,
     guidance: Annotated[
         Guidance,
@@ -62,20 +68,22 @@ def sudoku(
     max_steps: Annotated[
         int | None,
         typer.Option(
-            help="Denoising steps of a candidate, 1 to 1024. [default: what the solver chooses]"
+            help="Denoising steps of a candidate, 1 to 1024.",
+            show_default="what the solver chooses",
         ),
     ] = None,
     candidates: Annotated[
         int | None,
         typer.Option(
-            help="Canvases tried for each kind of guidance, 1 to 256. [default: what the solver "
-            "chooses]"
+            help="Canvases tried for each kind of guidance, 1 to 256.",
+            show_default="what the solver chooses",
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Of the noise; same seed, same answer. [default: drawn; the answer names it]"
+            help="Of the noise; same seed, same answer.",
+            show_default="one is drawn, which the answer names",
         ),
     ] = None,
     exact: Annotated[
@@ -100,7 +108,7 @@ def sudoku(
     ] = False,
     server: ServerOption = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait for each answer. [default: no limit]")
+        float | None, typer.Option(help="Seconds to wait for each answer.", show_default="no limit")
     ] = None,
 ) -> None:
     """Solve Sudokus from 4 x 4 to 16 x 16.
@@ -112,16 +120,19 @@ def sudoku(
     inkfill sudoku 8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4..
     """  # noqa: D301  # click takes a backspace for "do not fold this paragraph"
     given = _gather(puzzles or [], file or [], box)
-    options = sudoku_pb2.SolveRequest(
-        prove_unique=prove_unique,
-        effort=common_pb2.Effort(
-            guidance=guidance.name,
+    try:
+        effort = Effort(
+            guidance=guidance,
             max_steps=max_steps,
             candidates=candidates,
             seed=seed,
             exact_fallback=exact,
-        ),
-    )
+        )
+    except EffortError as error:
+        fail(f"effort.{error}")
+    if timeout is not None and not 0 < timeout <= _LONGEST_S:
+        fail(f"--timeout: got {timeout:g}, accepted: above 0, to {_LONGEST_S:.0f} seconds")
+    options = sudoku_pb2.SolveRequest(prove_unique=prove_unique, effort=effort_to(effort))
     run(_solve(given, options, watch, json, server, timeout))
 
 
@@ -144,7 +155,7 @@ def _gather(texts: Sequence[str], files: Sequence[Path], box: str | None) -> lis
     sources = [(f"puzzle {i}", text) for i, text in enumerate(texts, start=1)]
     for path in files:
         try:
-            lines = list(read_lines(sys.stdin if str(path) == "-" else path))
+            lines = list(read_lines((sys.stdin or ()) if str(path) == "-" else path))
         except (OSError, EOFError) as error:
             fail(f"{path}: {getattr(error, 'strerror', None) or error}")
         sources += [(f"{path}, line {number}", text) for number, text in lines]
@@ -185,7 +196,7 @@ async def _solve(
         elif len(puzzles) == 1:
             answers = _solve_one(stub, puzzles[0], options, limit)
         else:
-            limit = None if timeout is None else timeout * len(puzzles)
+            limit = None if timeout is None else min(_LONGEST_S, timeout * len(puzzles))
             answers = _solve_many(stub, puzzles, options, limit)
         with naming_timeout(limit):
             return await _print_all(answers, len(puzzles), watch, json)

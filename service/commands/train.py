@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +18,8 @@ from service.commands.console import err, fail
 
 if TYPE_CHECKING:
     from engine.training.trainer import Trainer
+
+_YEAR = 366 * 24 * 60  # minutes
 
 app = typer.Typer(help="Train a checkpoint.", no_args_is_help=True)
 
@@ -31,17 +34,21 @@ def sudoku(
     out: Annotated[Path, typer.Argument(help="Folder for the checkpoint, the state and the log.")],
     minutes: Annotated[
         float,
-        typer.Option(help="Wall-clock budget, earlier runs in the folder counted in.", min=0.01),
+        typer.Option(
+            help="Wall-clock budget, earlier runs in the folder counted in.", min=0.01, max=_YEAR
+        ),
     ] = 20.0,
     extra: Annotated[
         list[str] | None,
         typer.Option(
             help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins "
             "the mixture; FILE or FILE:SHARE. The share is a weight, beside which generated "
-            "puzzles weigh 0.6 together. May be repeated. [default share: 0.2]",
+            "puzzles weigh 0.6 together, and a list without one 0.2. May be repeated.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU if there is one.")
+    ] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     canvases: Annotated[int, typer.Option(help="Live canvases of the main lane.", min=1)] = 96,
     horizon: Annotated[
@@ -53,11 +60,13 @@ def sudoku(
     ] = None,
     width: Annotated[int, typer.Option(help="Hidden size, if weights are drawn.", min=8)] = 96,
     depth: Annotated[int, typer.Option(help="Layers, if weights are drawn.", min=1)] = 4,
-    learning_rate: Annotated[float, typer.Option(help="Its peak.", min=0.0)] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(help="Its peak.", min=0.0, max=1.0)] = 2e-3,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the main lane; needs a C++ compiler.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of weights, data and noise.", min=0, max=2**63 - 1)
+    ] = 0,
 ) -> None:
     """Train the Sudoku checkpoint on its own rollouts.
 
@@ -95,9 +104,12 @@ def _extra(text: str) -> tuple[Path, float]:
     if not name:
         return Path(text), 0.2
     try:
-        return Path(name), float(share)
+        number = float(share)
     except ValueError:
-        fail(f"--extra: got {text!r}, accepted: FILE or FILE:SHARE with a number for SHARE")
+        number = math.nan
+    if not 0 < number < math.inf:
+        fail(f"--extra: got {text!r}, accepted: FILE or FILE:SHARE with a number above 0 for SHARE")
+    return Path(name), number
 
 
 def _log_start(out: Path, run: Trainer) -> None:

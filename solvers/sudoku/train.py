@@ -128,8 +128,8 @@ def prepare(options: SudokuTraining, folder: Path) -> Trainer:
     """A trainer that goes on from the state in ``folder``, if there is one.
 
     Raises:
-        ValueError: an extra list is malformed, the state is of a model of other sizes, or the
-            checkpoint to begin with cannot be read or is for another task.
+        ValueError: an extra list is malformed, the state is of a model of other sizes, the
+            checkpoint to begin with cannot be read or is for another task, or there is no GPU.
         OSError: a list cannot be read or the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,6 +160,8 @@ def _new_model(options: SudokuTraining) -> DiffusionGemma:
     wanted = options.device
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: got 'cuda', which PyTorch does not find; accepted: cpu")
     if options.start is not None:
         return _started_model(options.start, wanted)
     model = DiffusionGemma(sudoku_config(width=options.width, depth=options.depth))

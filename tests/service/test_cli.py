@@ -4,11 +4,13 @@ import asyncio
 import gzip
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
+import torch
 import typer
 from google.rpc import status_pb2
 from inkfill.v1 import sudoku_pb2
@@ -17,7 +19,7 @@ from typer.testing import CliRunner, Result
 from engine.checkpoint import save_checkpoint
 from service.cli import app
 from service.commands.console import Exit
-from service.commands.sudoku import Puzzle, _solve_many
+from service.commands.sudoku import Puzzle, _gather, _solve_many
 from service.settings import Settings
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
@@ -109,6 +111,13 @@ def test_standard_input_is_read() -> None:
     assert inkfill("sudoku", "--file", "-", "--json", stdin=EASY + "\n").exit_code == 0
 
 
+def test_a_closed_standard_input_holds_no_puzzle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(typer.Exit) as ended:
+        _gather([], [Path("-")], None)
+    assert ended.value.exit_code == Exit.BAD_INPUT
+
+
 def test_watching_draws_the_steps() -> None:
     result = inkfill("sudoku", "--watch", "--prove-unique", EASY)
     assert result.exit_code == 0
@@ -136,6 +145,12 @@ def test_contradicting_clues_exit_with_1_and_are_named() -> None:
         (["--file", "no-such-file"], "no-such-file"),
         (["--max-steps", "0", EASY], "effort.max_steps: got 0, accepted: 1 to 1024"),
         (["--candidates", "999", EASY], "effort.candidates: got 999"),
+        (["--max-steps", "-1", EASY], "effort.max_steps: got -1, accepted: 1 to 1024"),
+        (["--candidates", str(2**32), EASY], f"effort.candidates: got {2**32}"),
+        (["--seed", "-1", EASY], "effort.seed: got -1, accepted: 0 to 2^63 - 1"),
+        (["--timeout", "nan", EASY], "--timeout: got nan, accepted: above 0"),
+        (["--timeout", "0", EASY], "--timeout: got 0, accepted: above 0"),
+        (["--timeout", "1e300", EASY], "--timeout: got 1e+300, accepted: above 0"),
     ],
 )
 def test_bad_input_exits_with_2_and_says_what_is_accepted(
@@ -245,15 +260,38 @@ def test_help_keeps_defaults_and_the_example_whole() -> None:
     sudoku = inkfill("sudoku", "--help").stdout
     example = next(line for line in sudoku.splitlines() if "inkfill sudoku 8" in line)
     assert len(parse_puzzle(example.split()[-1]).cells) == 81
-    assert "[default: what the solver chooses]" in " ".join(sudoku.split())
-    assert "[default: no limit]" in " ".join(sudoku.split())
+    assert "[default: (what the solver chooses)]" in " ".join(sudoku.split())
+    assert "[default: (no limit)]" in " ".join(sudoku.split())
 
 
-def test_serve_shows_the_defaults_that_the_settings_have() -> None:
-    shown = " ".join(inkfill("serve", "--help").stdout.split())
-    for flag in ("host", "port", "device", "max-batch", "max-queue", "log-level", "log-format"):
-        default = Settings.model_fields[flag.replace("-", "_")].default
-        assert re.search(rf"--{flag} [^\[]*\[default: {re.escape(str(default))}\]", shown), flag
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--minutes", "inf", "--minutes"),
+        ("--learning-rate", "inf", "--learning-rate"),
+        ("--seed", "-1", "--seed"),
+        ("--device", "tpu", "--device"),
+        ("--device", "cuda", "device: got 'cuda', which PyTorch does not find; accepted: cpu"),
+        ("--extra", "list.csv:nan", "--extra: got 'list.csv:nan', accepted: FILE or FILE:SHARE"),
+        ("--extra", "list.csv:-1", "--extra: got 'list.csv:-1', accepted: FILE or FILE:SHARE"),
+    ],
+)
+def test_training_refuses_what_it_would_fail_of_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    small = ("--minutes", "0.01", "--width", "16", "--depth", "1", "--canvases", "4")
+    result = inkfill("train", "sudoku", str(tmp_path), *small, option, value)
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.stderr.split())
+
+
+def test_help_tells_what_an_option_is_when_it_is_not_given() -> None:
+    shown = " ".join(inkfill("serve", "--help").stdout.replace("│", " ").split())
+    for name in ("host", "port", "max_batch", "max_queue", "log_level", "log_format"):
+        assert f"[default: ({Settings.model_fields[name].default})]" in shown
+    for command in ("sudoku", "models"):
+        assert "[default: (" in inkfill(command, "--help").stdout
 
 
 def test_help_teaches() -> None:

@@ -146,6 +146,22 @@ async def test_health_says_not_serving_once_the_engine_has_ended(server, channel
         assert await health(channel, service) == "NOT_SERVING"
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_a_server_that_is_called_off_while_it_starts_is_stopped(engine, monkeypatch, turns):
+    async def forever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    server = Server(engine, load_settings(port=0))
+    monkeypatch.setattr(server._health, "set", forever)
+    starting = asyncio.ensure_future(server.__aenter__())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await asyncio.wait_for(server.wait(), timeout=2)
+
+
 async def test_stopping_twice_is_fine_and_ends_the_wait(server):
     waiting = asyncio.ensure_future(server.wait())
     await server.stop(0)

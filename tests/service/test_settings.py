@@ -158,6 +158,7 @@ def test_a_bad_key_of_a_file_is_named_with_the_file(tmp_path: Path) -> None:
         ("a.toml", "port = = 1", "cannot be read"),
         ("a.json", "{", "cannot be read"),
         ("a.json", "[1]", "cannot be read"),
+        ("a.json", "[" * 100_000, "cannot be read"),
         ("a.yaml", "port: 1", r"--config: got .*a\.yaml, accepted: a \.toml or \.json file"),
     ],
 )
