@@ -1,11 +1,13 @@
 """Draw docs/denoising.svg: a real run of the bundled checkpoint, one frame a denoising step.
 
-The picture is an SVG that animates by CSS, so that it moves wherever images are shown.
+The picture is an SVG that animates by CSS, so that it moves wherever images are shown; where it
+does not, it is the solved grid.
 Usage: python docs/draw_denoising.py [--seed N] [--out FILE]
 """
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -25,6 +27,7 @@ from solvers.sudoku.text import parse_puzzle
 PUZZLE = "000000010400000000020000000000050407008000300001090000300400200050100000000806000"
 CELL, MARGIN, FOOT = 38, 14, 40
 FRAME_S, LAST_S = 0.45, 3.0
+PALEST = 0.45  # of a digit of which the model knows nothing yet; below, it cannot be read
 INK, CLUE, PAPER = "#1b6e4a", "#1f2328", "#ffffff"
 
 
@@ -48,10 +51,11 @@ def draw(problem: SudokuProblem, drafts: list[Draft]) -> str:
     size = problem.geometry.size * CELL + 2 * MARGIN
     total = len(drafts) * FRAME_S + LAST_S
     frames = "\n".join(
-        f'<g class="f" style="animation-delay:{i * FRAME_S:.2f}s">{_frame(problem, d, i)}</g>'
+        f'<g class="f" opacity="0" style="animation-delay:{i * FRAME_S:.2f}s">'
+        f"{_frame(problem, d, i)}</g>"
         for i, d in enumerate(drafts[:-1])
     )
-    last = f'<g class="l">{_frame(problem, drafts[-1], len(drafts) - 1)}</g>'
+    last = f'<g class="l">{_solved(problem, drafts[-1], len(drafts))}</g>'
     hidden = 100 * FRAME_S / total
     shown_from = 100 * (len(drafts) - 1) * FRAME_S / total
     view = f'viewBox="0 0 {size} {size + FOOT}" width="{size}"'
@@ -60,10 +64,11 @@ aria-label="A Sudoku canvas denoising step by step">
 <style>
 text {{ font: 20px ui-monospace, Menlo, Consolas, monospace; text-anchor: middle; }}
 .s {{ font-size: 14px; text-anchor: start; fill: #57606a; }}
-.f, .l {{ opacity: 0; animation: {total:.2f}s step-end infinite; }}
+.f, .l {{ animation: {total:.2f}s step-end infinite; }}
 .f {{ animation-name: frame; }} .l {{ animation-name: last; }}
 @keyframes frame {{ 0% {{ opacity: 1; }} {hidden:.3f}% {{ opacity: 0; }} }}
 @keyframes last {{ 0% {{ opacity: 0; }} {shown_from:.3f}% {{ opacity: 1; }} }}
+@media (prefers-reduced-motion: reduce) {{ .f, .l {{ animation: none; }} }}
 </style>
 <rect width="100%" height="100%" rx="8" fill="{PAPER}"/>
 {_rules(problem)}
@@ -74,20 +79,32 @@ text {{ font: 20px ui-monospace, Menlo, Consolas, monospace; text-anchor: middle
 
 
 def _frame(problem: SudokuProblem, draft: Draft, index: int) -> str:
-    cells = "".join(_cell(problem, draft, cell) for cell in range(problem.geometry.cells))
-    y = problem.geometry.size * CELL + 2 * MARGIN + 20
+    certainty = [
+        1.0 if accepted else max(PALEST, 1.0 - 0.4 * entropy)
+        for accepted, entropy in zip(draft.accepted, draft.entropy, strict=True)
+    ]
     known = int(draft.accepted.sum())
-    caption = escape(f"step {index + 1}: {known} of {problem.geometry.cells} cells accepted")
-    return f'{cells}<text class="s" x="{MARGIN}" y="{y}">{caption}</text>'
+    caption = f"step {index + 1}: {known} of {problem.geometry.cells} cells accepted"
+    return _grid(problem, draft, certainty, caption)
 
 
-def _cell(problem: SudokuProblem, draft: Draft, cell: int) -> str:
+def _solved(problem: SudokuProblem, draft: Draft, steps: int) -> str:
+    certainty = [1.0] * problem.geometry.cells
+    return _grid(problem, draft, certainty, f"solved and checked after {steps} steps")
+
+
+def _grid(problem: SudokuProblem, draft: Draft, certainty: Sequence[float], caption: str) -> str:
+    cells = "".join(_cell(problem, draft, i, sure) for i, sure in enumerate(certainty))
+    y = problem.geometry.size * CELL + 2 * MARGIN + 20
+    return f'{cells}<text class="s" x="{MARGIN}" y="{y}">{escape(caption)}</text>'
+
+
+def _cell(problem: SudokuProblem, draft: Draft, cell: int, certainty: float) -> str:
     row, column = divmod(cell, problem.geometry.size)
     x, y = MARGIN + column * CELL + CELL / 2, MARGIN + row * CELL + CELL / 2 + 7
     if problem.cells[cell]:
         look = f'fill="{CLUE}" font-weight="700"'
     else:
-        certainty = 1.0 if draft.accepted[cell] else max(0.15, 0.8 - 0.5 * draft.entropy[cell])
         look = f'fill="{INK}" opacity="{certainty:.2f}"'
     return f'<text x="{x:g}" y="{y:g}" {look}>{draft.tokens[cell]}</text>'
 

@@ -14,6 +14,7 @@ app = typer.Typer(
     help="Fill in the blanks: discrete diffusion over gRPC, every answer checked.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich folds the example, and a copied puzzle loses cells
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve.serve)

@@ -74,10 +74,29 @@ class InkfillClient:
         await self._channel.close()
 
     async def solve_sudoku(self, puzzle: Puzzle, **options: Unpack[SudokuOptions]) -> SudokuAnswer:
-        """Solve one puzzle; the options are those of ``SudokuOptions``.
+        """Solve one puzzle.
+
+        Args:
+            puzzle: its text, or its cells row by row with 0 for a blank.
+            options: any of these, all by name:
+
+                * ``seed``: of the noise, 0 to 2^63 - 1; the same seed gives the same answer. By
+                  default the server draws one, which the report names.
+                * ``guidance``: ``Guidance.AUTO`` (the default), ``NONE`` or ``PROPAGATE``.
+                * ``max_steps``: denoising steps of each candidate, 1 to 1024; by default the
+                  solver chooses.
+                * ``candidates``: canvases denoised for each kind of guidance, 1 to 256; by default
+                  the solver chooses.
+                * ``exact_fallback``: whether exact search may follow when diffusion found no
+                  answer; by default it may.
+                * ``effort``: the five above as one ``Effort``; those given by name win.
+                * ``prove_unique``: whether to find out if there is another answer; by default not.
+                * ``box``: rows and columns of a box; by default 3 x 3 for cells, and for text what
+                  the number of its cells says.
 
         Raises:
             ProblemError: the text is no puzzle.
+            EffortError: a number of the effort is out of range.
             InkfillError: the call failed.
         """
         request = solve_request(puzzle, **options)
@@ -86,7 +105,7 @@ class InkfillClient:
     async def stream_sudoku(
         self, puzzle: Puzzle, **options: Unpack[SudokuOptions]
     ) -> AsyncGenerator[SudokuDraft | SudokuAnswer, None]:
-        """Like ``solve_sudoku``: the drafts in order, then the answer."""
+        """Like ``solve_sudoku``, with its options: the drafts in order, then the answer."""
         request = solve_request(puzzle, **options)
         call = self._sudoku.SolveStream(request, timeout=self.timeout)
         async with aclosing(_events(call)) as events:
@@ -97,6 +116,8 @@ class InkfillClient:
         self, puzzles: Mapping[str, Puzzle], **options: Unpack[SudokuOptions]
     ) -> AsyncGenerator[tuple[str, SudokuAnswer | InkfillError], None]:
         """Solve puzzles by id in one call; answers come as they finish, an error for a bad one.
+
+        The options are those of ``solve_sudoku`` and hold for every puzzle.
 
         Raises:
             ProblemError: a text is no puzzle; nothing has been sent then.
@@ -116,7 +137,18 @@ class InkfillClient:
                 )
 
     async def denoise(self, model: str, **options: Unpack[DenoiseOptions]) -> DenoisedCanvas:
-        """Denoise a canvas of a text model; the options are those of ``DenoiseOptions``.
+        """Denoise a canvas of a text model.
+
+        Args:
+            model: its name.
+            options: any of these, all by name:
+
+                * ``length``: of the canvas, tokens; by default the model's longest.
+                * ``prompt``: tokens before the canvas.
+                * ``clamps``: position -> the token that it holds.
+                * ``domains``: (positions, tokens that they may take) pairs.
+                * ``sampling``: a ``SamplingParams``; by default the engine's.
+                * ``seed``: of the noise; by default the server draws one, which the report names.
 
         Raises:
             InkfillError: the call failed.
@@ -127,7 +159,7 @@ class InkfillClient:
     async def denoise_stream(
         self, model: str, **options: Unpack[DenoiseOptions]
     ) -> AsyncGenerator[CanvasDraft | DenoisedCanvas, None]:
-        """Like ``denoise``: the drafts in order, then the canvas."""
+        """Like ``denoise``, with its options: the drafts in order, then the canvas."""
         request = denoise_request(model, **options)
         call = self._canvas.DenoiseStream(request, timeout=self.timeout)
         async with aclosing(_events(call)) as events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +13,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _REQUEST_ID_KEY = "x-request-id"
+
+#: How gRPC's two resolvers begin.
+_UNRESOLVED = re.compile(r"(?:errors resolving|DNS resolution failed for) (\S+?)(?::\d+)?:(?:\s|$)")
 
 M = TypeVar("M", bound=Message)
 
@@ -95,7 +99,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> InkfillError:
         status = status_pb2.Status.FromString(details)
     request_id = trailers.get(_REQUEST_ID_KEY)
     said = str(request_id) if request_id else None
-    return _decoded(error.code(), error.details() or "", status, said)
+    return _decoded(error.code(), _plain(error.details() or ""), status, said)
 
 
 def from_status(status: status_pb2.Status) -> InkfillError:
@@ -103,6 +107,12 @@ def from_status(status: status_pb2.Status) -> InkfillError:
     codes = {code.value[0]: code for code in grpc.StatusCode}
     code = codes.get(status.code, grpc.StatusCode.UNKNOWN)
     return _decoded(code, status.message, status, None)
+
+
+def _plain(details: str) -> str:
+    """What gRPC says, in a sentence where it says that it found no host of that name."""
+    unresolved = _UNRESOLVED.match(details)
+    return f"there is no host named {unresolved[1]}" if unresolved else details
 
 
 def _decoded(

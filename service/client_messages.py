@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 from inkfill.v1 import canvas_pb2, models_pb2, sudoku_pb2
 
 from engine.canvas import FinishReason, SamplingParams
 from engine.client import ModelInfo
 from service.messages import effort_to, method_from, outcome_from, report_from
-from solvers.base import Effort, Method, Outcome, Report
+from solvers.base import Effort, Guidance, Method, Outcome, Report
 from solvers.sudoku.problem import ProblemError
 from solvers.sudoku.text import parse_puzzle
 
@@ -19,13 +19,22 @@ from solvers.sudoku.text import parse_puzzle
 Puzzle = str | Sequence[int]
 
 
-class SudokuOptions(TypedDict, total=False):
-    """What may be said beside a puzzle.
+class EffortOptions(TypedDict, total=False):
+    """The fields of ``Effort``, which says what they mean, one by one."""
+
+    max_steps: int | None
+    candidates: int | None
+    seed: int | None
+    guidance: Guidance
+    exact_fallback: bool
+
+
+class SudokuOptions(EffortOptions, total=False):
+    """What may be said beside a puzzle; ``InkfillClient.solve_sudoku`` tells what it means.
 
     Attributes:
-        box: rows and columns of a box; by default 3 x 3 for cells, and for text what the number
-            of its cells says.
-        effort: how hard to try; None for every default.
+        box: rows and columns of a box.
+        effort: how hard to try; the fields of ``EffortOptions`` that are given win over its own.
         prove_unique: whether to find out if a solved puzzle has another solution.
     """
 
@@ -111,12 +120,15 @@ def solve_request(
     box: tuple[int, int] | None = None,
     effort: Effort | None = None,
     prove_unique: bool = False,
+    **knobs: Unpack[EffortOptions],
 ) -> sudoku_pb2.SolveRequest:
     """The message that asks for a puzzle to be solved; whether it makes sense, the server says.
 
     Raises:
         ProblemError: the text is no puzzle, or a cell is no whole number from 0.
+        EffortError: a number of the effort is out of range.
     """
+    given = replace(effort or Effort(), **knobs)
     if isinstance(puzzle, str):
         problem = parse_puzzle(puzzle, *(box or (None, None)))
         puzzle, box = problem.cells, (problem.geometry.box_rows, problem.geometry.box_cols)
@@ -126,7 +138,7 @@ def solve_request(
             cells=puzzle,
             box_rows=rows,
             box_cols=cols,
-            effort=effort_to(effort or Effort()),
+            effort=effort_to(given),
             prove_unique=prove_unique,
         )
     except (TypeError, ValueError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from solvers.sudoku.geometry import Geometry
@@ -13,6 +12,8 @@ from solvers.sudoku.geometry import Geometry
 _CLUE = Style(bold=True)
 _ACCEPTED = Style(color="green")
 _CONFLICT = Style(color="red", bold=True)
+#: Between grids on one line.
+_GAP = " " * 4
 #: From certain to clueless.
 _DOUBT = ("#d7af00", "#af8700", "#875f00", "#5f5f5f", "#444444")
 
@@ -53,13 +54,25 @@ def grid_text(
     return text
 
 
-def side_by_side(*columns: tuple[str, Text]) -> Table:
-    """Titled grids next to each other."""
-    table = Table(box=None, padding=(0, 4, 0, 0))
-    for title, _ in columns:
-        table.add_column(title, justify="left", header_style="bold")
-    table.add_row(*(text for _, text in columns))
-    return table
+def beside(*columns: tuple[str, Text], width: int) -> Text:
+    """Titled grids next to each other, or below each other where they are wider than ``width``.
+
+    No line ends in blanks.
+
+    Args:
+        columns: titles and grids, lines ended by line feeds.
+        width: characters of a line.
+    """
+    blocks = [[Text(f" {title}", "bold"), *grid.split()] for title, grid in columns]
+    widths = [max(line.cell_len for line in block) for block in blocks]
+    if sum(widths) + len(_GAP) * (len(blocks) - 1) > width:
+        return Text("\n").join(Text("\n").join(block) for block in blocks).append("\n")
+    drawn = Text()
+    for row in zip(*blocks, strict=True):
+        for line, filled in zip(row[:-1], widths[:-1], strict=True):
+            drawn.append_text(line).append(" " * (filled - line.cell_len) + _GAP)
+        drawn.append_text(row[-1]).append("\n")
+    return drawn
 
 
 def _style(

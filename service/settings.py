@@ -7,7 +7,6 @@ by ``--config`` or ``INKFILL_CONFIG``), the file over the defaults.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,13 +20,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from service.environment import is_linked, unknown_variables
 from service.logging import LogFormat, LogLevel
 
 ENV_PREFIX = "INKFILL_"
 CONFIG_VARIABLE = "INKFILL_CONFIG"
-#: What Kubernetes sets for a Service named inkfill, and what it sets it to.
+#: What Kubernetes sets for a Service named inkfill, to ``tcp://...``.
 _SERVICE_LINK = "INKFILL_PORT"
-_LINKED = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 #: Flags that are not called what their setting is called.
 _FLAGS = {"models": "--model"}
 
@@ -97,6 +96,7 @@ def load_settings(config: Path | str | None = None, **flags: Any) -> Settings:
         SettingsError: naming each setting at fault, where it came from, what was given and what
             is accepted.
     """
+    _refuse_unknown_variables()
     path = _config_path(config)
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -106,6 +106,12 @@ def load_settings(config: Path | str | None = None, **flags: Any) -> Settings:
         raise SettingsError("; ".join(reasons)) from None
     except (ValueError, TypeError, OSError, RecursionError) as error:  # no TOML or JSON, no table
         raise SettingsError(f"{path}: cannot be read: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    if said := unknown_variables(os.environ, ENV_PREFIX, [*known, CONFIG_VARIABLE]):
+        raise SettingsError("; ".join(said))
 
 
 def _config_path(config: Path | str | None) -> Path | None:
@@ -159,7 +165,7 @@ def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> 
     message = str(fault["msg"]).removeprefix("Input should be ")
     source = _source(name, given, path)
     reason = f"{source}: got {fault['input']!r}, accepted: {message}"
-    if source == _SERVICE_LINK and _LINKED.match(str(fault["input"])):
+    if source == _SERVICE_LINK and is_linked(str(fault["input"])):
         reason += (
             "; Kubernetes sets this variable in every pod beside a Service named inkfill: put "
             "enableServiceLinks: false into the pod's spec, or name the Service otherwise"

@@ -6,9 +6,10 @@ import time
 
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 
+from service.commands.answers import counted, print_line, watch_solve
 from service.commands.connection import connect
 from service.commands.console import Exit, out, run
-from service.commands.sudoku import request_for, watch_solve
+from service.commands.sudoku import request_for
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
 
@@ -35,7 +36,8 @@ async def _demo() -> int:
         out.print(f"serving the bundled checkpoint ({time.monotonic() - started:.1f} s)\n")
         stub = sudoku_pb2_grpc.SudokuStub(channel)
         for title, text in _PUZZLES:
-            out.print(f"[bold]{title}[/]\n{text.replace('0', '.')}\n")
+            out.print(f"[bold]{title}[/]")
+            print_line(f"{text.replace('0', '.')}\n")
             solved += await _solve(stub, text)
     out.print(f"server stopped; {solved} of {len(_PUZZLES)} solved")
     return Exit.SOLVED if solved == len(_PUZZLES) else Exit.NOT_SOLVED
@@ -48,5 +50,5 @@ async def _solve(stub: sudoku_pb2_grpc.SudokuStub, text: str) -> bool:
     right = is_solution(problem, tuple(response.cells))
     claimed = response.outcome == common_pb2.SOLVED
     verdict = "[green]checked here too: right[/]" if right else "[red]not an answer[/]"
-    out.print(f"{verdict}; {response.report.candidates} candidates\n")
+    out.print(f"{verdict}; {counted(response.report.candidates, 'candidate')}\n")
     return claimed and right

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import models_pb2, models_pb2_grpc
-from rich.table import Table
 
+from service.commands.answers import print_line
 from service.commands.connection import connect
-from service.commands.console import Exit, out, run
+from service.commands.console import Exit, run
+from service.commands.server_option import ServerOption
 
 
 def models(
-    server: Annotated[
-        str | None,
-        typer.Option(
-            help="host:port of a running server.", show_default="the bundled models, here"
-        ),
-    ] = None,
+    server: ServerOption = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print the response message as JSON.")
+        bool,
+        typer.Option(
+            "--json", help="Print the response message as JSON, digests of weights in full."
+        ),
     ] = False,
 ) -> None:
-    """List the models of a server: task, size, digest, device, limits."""
+    """List the models of a server: task, size, digest (its first 12 characters), device, limits."""
     run(_models(server, json))
 
 
@@ -34,14 +34,16 @@ async def _models(server: str | None, json: bool) -> int:
     if json:
         print(MessageToJson(response, preserving_proto_field_name=True, indent=None))
     else:
-        out.print(_table(response))
+        for line in _lines(response):
+            print_line(line)
     return Exit.SOLVED
 
 
-def _table(response: models_pb2.ListModelsResponse) -> Table:
-    table = Table("model", "task", "parameters", "weights", "device", "precision", "longest canvas")
-    for model in response.models:
-        table.add_row(
+def _lines(response: models_pb2.ListModelsResponse) -> Iterator[str]:
+    """A heading and a line a model, its columns as wide as their longest word."""
+    rows = [("model", "task", "parameters", "weights", "device", "precision", "canvas")]
+    rows += [
+        (
             model.name,
             model.task,
             f"{model.parameters:,}",
@@ -50,4 +52,8 @@ def _table(response: models_pb2.ListModelsResponse) -> Table:
             model.precision,
             f"{model.canvas_length} tokens",
         )
-    return table
+        for model in response.models
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()

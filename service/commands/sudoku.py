@@ -11,14 +11,13 @@ from typing import Annotated
 import typer
 from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
-from rich.live import Live
 from rich.progress import Progress
-from rich.text import Text
 
 from service.client_errors import from_status
+from service.commands.answers import headline, print_line, print_solved, watch_solve
 from service.commands.connection import connect
-from service.commands.console import Exit, err, fail, fail_call, out, run
-from service.display import grid_text, side_by_side
+from service.commands.console import Exit, err, fail, fail_call, run
+from service.commands.server_option import ServerOption, naming_timeout
 from service.messages import effort_to
 from solvers.base import Effort, EffortError, Guidance
 from solvers.sudoku.problem import ProblemError, SudokuProblem
@@ -51,7 +50,7 @@ def sudoku(
             "--file",
             "-f",
             help="File with one puzzle a line, or a CSV, gzipped if it ends in .gz; '-' reads "
-            "standard input.",
+            "standard input. Blank lines and those that begin with # are skipped.",
         ),
     ] = None,
     box: Annotated[
@@ -67,28 +66,47 @@ def sudoku(
         ),
     ] = Guidance.AUTO,
     max_steps: Annotated[
-        int | None, typer.Option(help="Denoising steps of a candidate, 1 to 1024.")
+        int | None,
+        typer.Option(
+            help="Denoising steps of a candidate, 1 to 1024.",
+            show_default="what the solver chooses",
+        ),
     ] = None,
     candidates: Annotated[
-        int | None, typer.Option(help="Canvases tried for each kind of guidance, 1 to 256.")
+        int | None,
+        typer.Option(
+            help="Canvases tried for each kind of guidance, 1 to 256.",
+            show_default="what the solver chooses",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the noise; same seed, same answer.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the noise; same seed, same answer.",
+            show_default="one is drawn, which the answer names",
+        ),
+    ] = None,
     exact: Annotated[
         bool, typer.Option(help="Whether exact search may follow when diffusion finds no answer.")
     ] = True,
     prove_unique: Annotated[
         bool, typer.Option("--prove-unique", help="Also prove whether the answer is the only one.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Draw the canvas as it denoises.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print response messages as JSON, one a line.")
-    ] = False,
-    server: Annotated[
-        str | None,
+    watch: Annotated[
+        bool,
         typer.Option(
-            help="host:port of a running server.", show_default="one started for this command"
+            "--watch", help="Draw the canvas as it denoises, where the output is a terminal."
         ),
-    ] = None,
+    ] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print response messages as JSON, one a line, in the order of the puzzles. Wins "
+            "over --watch.",
+        ),
+    ] = False,
+    server: ServerOption = None,
     timeout: Annotated[
         float | None, typer.Option(help="Seconds to wait for each answer.", show_default="no limit")
     ] = None,
@@ -97,9 +115,10 @@ def sudoku(
 
     Exits with 0 if all are solved, 1 if not, 2 if the input is bad.
 
-    Example: inkfill sudoku --watch
-    "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
-    """
+    \b
+    Example:
+    inkfill sudoku 8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4..
+    """  # noqa: D301  # click takes a backspace for "do not fold this paragraph"
     given = _gather(puzzles or [], file or [], box)
     try:
         effort = Effort(
@@ -128,28 +147,6 @@ def request_for(
     )
     request.MergeFrom(options)
     return request
-
-
-async def watch_solve(
-    stub: sudoku_pb2_grpc.SudokuStub,
-    problem: SudokuProblem,
-    request: sudoku_pb2.SolveRequest,
-    timeout: float | None = None,
-) -> sudoku_pb2.SolveResponse:
-    """Solve and draw every draft in the terminal."""
-    response = sudoku_pb2.SolveResponse()
-    shape, clues = problem.geometry, problem.cells
-    with Live(console=out, auto_refresh=False, transient=False) as live:
-        async for event in stub.SolveStream(request, timeout=timeout):
-            if event.HasField("response"):
-                response = event.response
-                break
-            draft = event.draft
-            grid = grid_text(shape, draft.cells, clues, draft.accepted, draft.entropy)
-            method = common_pb2.Method.Name(draft.method).lower().replace("_", " ")
-            live.update(side_by_side((f"step {draft.step}, {method}", grid)), refresh=True)
-        live.update(side_by_side((_headline(response), _answer(problem, response))), refresh=True)
-    return response
 
 
 def _gather(texts: Sequence[str], files: Sequence[Path], box: str | None) -> list[Puzzle]:
@@ -191,15 +188,18 @@ async def _solve(
     server: str | None,
     timeout: float | None,
 ) -> int:
+    limit = timeout
     async with connect(server) as channel:
         stub = sudoku_pb2_grpc.SudokuStub(channel)
         if watch and not json:
-            answers = _watch_each(stub, puzzles, options, timeout)
+            answers = _watch_each(stub, puzzles, options, limit)
         elif len(puzzles) == 1:
-            answers = _solve_one(stub, puzzles[0], options, timeout)
+            answers = _solve_one(stub, puzzles[0], options, limit)
         else:
-            answers = _solve_many(stub, puzzles, options, timeout)
-        return await _print_all(answers, len(puzzles), watch, json)
+            limit = None if timeout is None else min(_LONGEST_S, timeout * len(puzzles))
+            answers = _solve_many(stub, puzzles, options, limit)
+        with naming_timeout(limit):
+            return await _print_all(answers, len(puzzles), watch, json)
 
 
 async def _print_all(
@@ -216,7 +216,7 @@ async def _print_all(
             _print(puzzle, response, total, watch, json)
             progress.advance(task)
     if total > 1 and not json:
-        out.print(f"{solved} of {total} solved")
+        print_line(f"{solved} of {total} solved")
     return Exit.SOLVED if solved == total else Exit.NOT_SOLVED
 
 
@@ -244,7 +244,7 @@ async def _solve_many(
     stub: sudoku_pb2_grpc.SudokuStub,
     puzzles: Sequence[Puzzle],
     options: sudoku_pb2.SolveRequest,
-    timeout: float | None,
+    limit: float | None,
 ) -> AsyncIterator[tuple[Puzzle, sudoku_pb2.SolveResponse]]:
     """Stream all puzzles; answers come back in the order of the puzzles."""
 
@@ -253,7 +253,6 @@ async def _solve_many(
             request = request_for(puzzle.problem, options)
             yield sudoku_pb2.SolveManyRequest(id=str(index), request=request)
 
-    limit = None if timeout is None else min(_LONGEST_S, timeout * len(puzzles))
     early: dict[int, sudoku_pb2.SolveResponse] = {}
     following = 0
     async for reply in stub.SolveMany(requests(), timeout=limit):
@@ -272,33 +271,6 @@ def _print(
         print(MessageToJson(response, preserving_proto_field_name=True, indent=None), flush=True)
     elif total > 1 and not watch:
         cells = response.cells or puzzle.problem.cells
-        out.print(f"{format_line(cells)}  {_headline(response)}", soft_wrap=True)
+        print_line(f"{format_line(cells)}  {headline(response)}")
     elif not watch:
-        shape, clues = puzzle.problem.geometry, puzzle.problem.cells
-        out.print(
-            side_by_side(
-                ("puzzle", grid_text(shape, clues, clues)),
-                (_headline(response), _answer(puzzle.problem, response)),
-            )
-        )
-
-
-def _answer(problem: SudokuProblem, response: sudoku_pb2.SolveResponse) -> Text:
-    cells = response.cells or problem.cells
-    return grid_text(problem.geometry, cells, problem.cells, conflicts=response.conflicts)
-
-
-def _headline(response: sudoku_pb2.SolveResponse) -> str:
-    """Outcome, method, steps and milliseconds in a line."""
-    report = response.report
-    parts = [common_pb2.Outcome.Name(response.outcome)]
-    if report.method:
-        parts[0] += f" by {common_pb2.Method.Name(report.method).lower().replace('_', ' ')}"
-    if response.conflicts:
-        parts.append(f"clues clash in cells {', '.join(map(str, response.conflicts))}")
-    if response.HasField("unique"):
-        parts.append("the only answer" if response.unique else "not the only answer")
-    parts.append(f"{report.steps} steps")
-    parts.append(f"{report.queue_ms + report.compute_ms:.0f} ms")
-    parts.append(f"seed {report.seed}")
-    return ", ".join(parts)
+        print_solved(puzzle.problem, response)

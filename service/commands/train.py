@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -41,8 +42,8 @@ def sudoku(
         list[str] | None,
         typer.Option(
             help="CSV of training puzzles (columns puzzle, solution; may be gzipped) that joins "
-            "the mixture; FILE or FILE:SHARE, where generated puzzles have 0.6 in all, and a list "
-            "without a share 0.2. May be repeated.",
+            "the mixture; FILE or FILE:SHARE. The share is a weight, beside which generated "
+            "puzzles weigh 0.6 together, and a list without one 0.2. May be repeated.",
         ),
     ] = None,
     device: Annotated[
@@ -137,7 +138,13 @@ def _train(out: Path, run: Trainer) -> None:
             state = f"update {record.update}, loss {record.loss:.3f}, solved {record.solved:.1%}"
             progress.update(task, completed=record.elapsed_s, state=state)
     run.export(out)
-    err.print(f"checkpoint written to {out} after {run.update} updates")
+    err.print(f"checkpoint written to {out} after {run.update} updates", soft_wrap=True)
+    folder = shlex.quote(str(out))
+    for use, command in (
+        ("serve it", f"inkfill serve --model {folder}"),
+        ("measure it", f"python -m benchmarks.sudoku --checkpoint {folder}"),
+    ):
+        err.print(f"{use}: {command}", soft_wrap=True, markup=False)
 
 
 def _append(path: Path, record: dict[str, object]) -> None:

@@ -69,10 +69,9 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
         """
         try:
             info = self._engine.model(name)
-        except UnknownModelError as error:
-            known = ", ".join(error.known) or "none, for none is loaded"
+        except UnknownModelError:
             raise invalid_argument(
-                "model", f"got {shorten(name)!r}, accepted: {known}", model_resource(name)
+                "model", f"got {shorten(name)!r}, {self._accepted()}", model_resource(name)
             ) from None
         if info.task in _SOLVER_SERVICES:
             raise invalid_argument(
@@ -81,6 +80,16 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
                 f"which Canvas does not carry; use {_SOLVER_SERVICES[info.task]}",
             )
         return info
+
+    def _accepted(self) -> str:
+        """The models that denoise by themselves, or how to load one."""
+        names = [i.name for i in self._engine.models() if i.task not in _SOLVER_SERVICES]
+        if names:
+            return f"accepted: {', '.join(names)}"
+        return (
+            "but no model is loaded that Canvas can serve; start the server with a text "
+            "checkpoint: inkfill serve --model FOLDER"
+        )
 
 
 def _event(event: Draft | Final[canvas_pb2.DenoiseResponse]) -> canvas_pb2.DenoiseEvent:

@@ -7,6 +7,7 @@ from inkfill.v1 import canvas_pb2, canvas_pb2_grpc, common_pb2
 
 from engine.canvas import CanvasError
 from service.servicers.canvas_request import request_path
+from tests.service.fakes import SUDOKU
 from tests.service.wire import detail, finish, rich_status, violation
 
 Request = canvas_pb2.DenoiseRequest
@@ -82,8 +83,8 @@ async def test_a_stream_shows_each_step_in_order_and_ends_with_the_response(stub
 @pytest.mark.parametrize(
     ("request_", "field", "said"),
     [
-        (Request(), "model", "got '', accepted: oracle, scribe"),
-        (canvas(model="nobody"), "model", "got 'nobody', accepted: oracle, scribe"),
+        (Request(), "model", "got '', accepted: scribe"),
+        (canvas(model="nobody"), "model", "got 'nobody', accepted: scribe"),
         (canvas(model="oracle"), "model", "use inkfill.v1.Sudoku"),
         (canvas(length=0), "length", "got 0, accepted: 1 to 12"),
         (canvas(length=2**32 - 1), "length", "got 4294967295, accepted: 1 to 12"),
@@ -170,3 +171,13 @@ async def test_cancelling_a_stream_takes_its_canvas_out(stub, engine, eventually
     await call.read()
     call.cancel()
     await eventually(lambda: engine.cancelled == 1)
+
+
+async def test_where_no_model_needs_no_solver_the_error_says_how_to_load_one(stub, engine):
+    engine.infos = (SUDOKU,)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Denoise(canvas(model="nobody"))
+    field, said = violation(rich_status(caught.value))
+    assert field == "model"
+    assert "oracle" not in said
+    assert "inkfill serve --model FOLDER" in said

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,6 +38,23 @@ def test_a_puzzle_is_solved_and_drawn() -> None:
     assert result.exit_code == 0
     assert "SOLVED by" in result.stdout
     assert "5 3 4 │ 6 7 8 │ 9 1 2" in result.stdout
+
+
+def test_no_line_is_folded_or_ends_in_blanks_where_columns_are_few() -> None:
+    for options in ([], ["--watch"]):
+        lines = inkfill("sudoku", "--prove-unique", *options, EASY).stdout.splitlines()
+        assert lines[0].startswith("SOLVED by")
+        assert re.search(r"the only answer, .*, seed \d+$", lines[0])
+        assert all(line == line.rstrip() for line in lines)
+        assert sum("5 3 4 │ 6 7 8 │ 9 1 2" in line for line in lines) == 1
+    listed = inkfill("sudoku", EASY, EASY).stdout.splitlines()
+    assert len(listed) == 3
+
+
+def test_the_demo_shows_puzzles_that_can_be_copied() -> None:
+    result = inkfill("demo")
+    assert result.exit_code == 0
+    assert sum(len(line) == 81 for line in result.stdout.splitlines()) == 2
 
 
 def test_json_is_the_response_message_one_a_line_in_order() -> None:
@@ -120,6 +138,10 @@ def test_contradicting_clues_exit_with_1_and_are_named() -> None:
         (["x" * 81], "x"),
         ([], "no puzzle given"),
         (["--box", "3", EASY], "--box: got '3'"),
+        (["--server", "127.0.0.1:99999", EASY], "--server: got '127.0.0.1:99999'"),
+        (["--server", "127.0.0.1:0", EASY], "port from 1 to 65535"),
+        (["--server", "localhost", EASY], "accepted: host:port"),
+        (["--server", "::1", EASY], "accepted: host:port"),
         (["--file", "no-such-file"], "no-such-file"),
         (["--max-steps", "0", EASY], "effort.max_steps: got 0, accepted: 1 to 1024"),
         (["--candidates", "999", EASY], "effort.candidates: got 999"),
@@ -153,6 +175,29 @@ def test_a_server_that_is_not_there_is_said_to_be_unavailable() -> None:
     assert "error:" in result.stderr
 
 
+def test_a_host_of_no_name_is_said_in_a_sentence() -> None:
+    result = inkfill("models", "--server", "no-such-host.invalid:50051")
+    assert result.exit_code == 1
+    assert result.stderr == "error: there is no host named no-such-host.invalid\n"
+
+
+def test_an_answer_that_does_not_come_in_time_names_the_timeout() -> None:
+    one = inkfill("sudoku", "--timeout", "0.00001", EASY)
+    assert (one.exit_code, one.stderr.splitlines()[-1]) == (
+        1,
+        "error: --timeout: no answer within 1e-05 s",
+    )
+    many = inkfill("sudoku", "--timeout", "0.00001", EASY, EASY)
+    assert many.stderr.splitlines()[-1] == "error: --timeout: no answer within 2e-05 s"
+
+
+def test_models_fit_a_narrow_terminal_with_digests_that_can_be_read() -> None:
+    lines = inkfill("models").stdout.splitlines()
+    assert lines[0].split()[3] == "weights"
+    assert len(lines[1].split()[3]) == 12
+    assert max(map(len, lines)) <= 80
+
+
 def test_models_are_listed() -> None:
     result = inkfill("models", "--json")
     (model,) = json.loads(result.stdout)["models"]
@@ -175,6 +220,8 @@ def test_training_writes_a_checkpoint_that_serves_and_resumes(tmp_path: Path) ->
     small = ("--width", "16", "--depth", "2", "--canvases", "8", "--threads", "1")
     first = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.03", *small)
     assert first.exit_code == 0, first.stderr
+    assert f"serve it: inkfill serve --model {tmp_path}\n" in first.stderr
+    assert f"python -m benchmarks.sudoku --checkpoint {tmp_path}\n" in first.stderr
     updates = len((tmp_path / "log.jsonl").read_text().splitlines())
     again = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.05", *small)
     assert again.exit_code == 0, again.stderr
@@ -209,6 +256,14 @@ def test_training_from_no_sudoku_checkpoint_is_refused(
     assert complaint in result.stderr
 
 
+def test_help_keeps_defaults_and_the_example_whole() -> None:
+    sudoku = inkfill("sudoku", "--help").stdout
+    example = next(line for line in sudoku.splitlines() if "inkfill sudoku 8" in line)
+    assert len(parse_puzzle(example.split()[-1]).cells) == 81
+    assert "[default: (what the solver chooses)]" in " ".join(sudoku.split())
+    assert "[default: (no limit)]" in " ".join(sudoku.split())
+
+
 @pytest.mark.parametrize(
     ("option", "value", "complaint"),
     [
@@ -240,7 +295,12 @@ def test_help_tells_what_an_option_is_when_it_is_not_given() -> None:
 
 
 def test_help_teaches() -> None:
-    for command in (["--help"], ["sudoku", "--help"], ["serve", "--help"], ["train", "--help"]):
-        result = inkfill(*command)
+    for command in (
+        ["--help"],
+        ["sudoku", "--help"],
+        ["serve", "--help"],
+        ["train", "sudoku", "-h"],
+    ):
+        result = inkfill(*command, "--help")
         assert result.exit_code == 0
         assert len(result.stdout) > 300

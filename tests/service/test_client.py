@@ -21,7 +21,7 @@ from service.client_errors import (
 )
 from service.client_messages import CanvasDraft, DenoisedCanvas, SudokuAnswer, SudokuDraft
 from service.server import Server
-from solvers.base import Effort, Guidance, Method, Outcome
+from solvers.base import Effort, EffortError, Guidance, Method, Outcome
 from solvers.sudoku.problem import ProblemError
 from tests.service.fakes import PUZZLE, SOLUTION, SUDOKU, TEXT, cells
 from tests.service.wire import finish
@@ -52,6 +52,32 @@ async def test_every_field_of_an_effort_is_sent(client, engine):
     assert answer.report.method is Method.GUIDED_DIFFUSION
     assert [r.candidate for r in engine.requests] == [0, 1]
     assert all(r.sampling.max_steps == 2 and r.seed == 0 for r in engine.requests)
+
+
+async def test_the_fields_of_an_effort_may_be_given_one_by_one(client, engine):
+    answer = await client.solve_sudoku(
+        PUZZLE,
+        max_steps=2,
+        candidates=2,
+        seed=0,
+        guidance=Guidance.PROPAGATE,
+        exact_fallback=False,
+    )
+    assert answer.report.method is Method.GUIDED_DIFFUSION
+    assert [r.candidate for r in engine.requests] == [0, 1]
+    assert all(r.sampling.max_steps == 2 and r.seed == 0 for r in engine.requests)
+
+
+async def test_what_is_given_beside_an_effort_wins_over_it(client):
+    effort = Effort(seed=3, guidance=Guidance.PROPAGATE)
+    answer = await client.solve_sudoku(PUZZLE, effort=effort, seed=4)
+    assert (answer.report.seed, answer.report.method) == (4, Method.GUIDED_DIFFUSION)
+
+
+async def test_an_effort_out_of_range_is_refused_before_it_is_sent(client, engine):
+    with pytest.raises(EffortError, match="max_steps: got 0, accepted: 1 to 1024"):
+        await client.solve_sudoku(PUZZLE, max_steps=0)
+    assert engine.requests == []
 
 
 async def test_text_of_another_size_brings_its_box(client):

@@ -109,6 +109,40 @@ def test_a_port_that_kubernetes_set_for_its_service_is_told_apart(
     assert "Kubernetes" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("INKFILL_PROT", "INKFILL_PROT: no such setting; did you mean INKFILL_PORT?"),
+        ("INKFILL_MODEL", "INKFILL_MODEL: no such setting; did you mean INKFILL_MODELS?"),
+        ("inkfill_prot", "inkfill_prot: no such setting; did you mean INKFILL_PORT?"),
+        ("INKFILL_XYZZY", "accepted: INKFILL_HOST, INKFILL_PORT,"),
+        ("INKFILL_GRPC_PORT", "INKFILL_GRPC_PORT: no such setting"),
+    ],
+)
+def test_a_mistyped_variable_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+
+
+def test_what_kubernetes_sets_for_other_services_is_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = {
+        "INKFILL_WEB_PORT": "tcp://10.96.0.7:80",
+        "INKFILL_WEB_PORT_80_TCP_PROTO": "tcp",
+        "INKFILL_WEB_SERVICE_HOST": "10.96.0.7",
+        "INKFILL_SERVICE_PORT_GRPC": "50051",
+        "INKFILL_PORT_50051_TCP": "tcp://10.96.0.7:50051",
+    }
+    for name, value in links.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().port == 50051
+
+
 def test_a_bad_key_of_a_file_is_named_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "inkfill.toml"
     path.write_text('threads = "many"\nprot = 1\n')

@@ -1,0 +1,55 @@
+"""``--server``: which server a command calls, and what a call that fails says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import grpc
+import typer
+
+from service.commands.console import Exit, fail
+
+_ADDRESS = re.compile(r"(?P<host>[^:/\[\]\s]+|\[[0-9a-fA-F:.%\w]+\]):(?P<port>\d{1,5})")
+
+
+def _check(address: str | None) -> str | None:
+    """Refuse what is no ``host:port`` before it is dialled; gRPC would dial another port."""
+    if address is None:
+        return None
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 1 <= int(found["port"]) <= 65535:
+        fail(
+            f"--server: got {address!r}, accepted: host:port with a port from 1 to 65535, as in "
+            "127.0.0.1:50051 or [::1]:50051"
+        )
+    return address
+
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        callback=_check,
+        help="host:port of a running server, which `inkfill serve` starts for its callers. Without "
+        "it the command starts an engine of its own with the bundled checkpoint, on this machine, "
+        "and stops it afterwards.",
+        show_default="none; an engine is started for the command",
+    ),
+]
+
+
+@contextmanager
+def naming_timeout(limit: float | None) -> Iterator[None]:
+    """Let a call that takes longer than the caller allowed say how long that was.
+
+    Args:
+        limit: seconds; None where no limit was given.
+    """
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if limit is None or error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise
+        fail(f"--timeout: no answer within {limit:g} s", Exit.NOT_SOLVED)
