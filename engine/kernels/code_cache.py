@@ -28,9 +28,9 @@ def use_code_cache() -> None:
 
     To be called before a kernel is defined, which is when numba looks up where its code goes.
     """
-    if not config.CACHE_DIR:
+    if not config.CACHE_DIR:  # type: ignore[attr-defined]  # numba sets it from a table
         places = (user_cache() / "inkfill", _HERE / "__pycache__")
-        config.CACHE_DIR = str(code_folder(sources_digest(SOURCES), places))
+        config.CACHE_DIR = str(code_folder(sources_digest(SOURCES), places))  # type: ignore[attr-defined]
 
 
 def user_cache() -> Path:

@@ -6,7 +6,7 @@ keeps no tile of a matrix product in registers. Here a value *is* a vector: ``lo
 
 Nothing is reassociated: an operation rounds the same wherever its row stands in a batch.
 Arrays are flat, float32 and contiguous; positions in them count elements. There are no bounds
-checks. What is compiled from this file is found anew once it changes: see
+checks. A change of this file has all kernels compiled anew: see
 ``engine.kernels.code_cache``.
 """
 

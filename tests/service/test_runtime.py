@@ -16,9 +16,9 @@ from engine.checkpoint import save_checkpoint
 from engine.cores import usable_cores
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
-from service.cli import app
 from service.client import InkfillClient
 from service.client_errors import UnavailableError
+from service.commands.app import app
 from service.runtime import load_models, running_server, serve
 from service.server import Server
 from service.settings import Settings, SettingsError, load_settings

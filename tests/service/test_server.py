@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
 
-from service.server import BindError, Server
+from service.address import BindError
+from service.server import Server
 from service.settings import load_settings
 from tests.service.fakes import PUZZLE, TEXT, FakeEngine, cells
 from tests.service.wire import detail, finish, rich_status
