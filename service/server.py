@@ -119,7 +119,7 @@ class Server:
     async def __aenter__(self) -> Server:
         try:
             await self.start()
-        except BaseException:  # gRPC's server complains of an end that it was not told of
+        except BaseException:  # it may be listening, and nobody else would stop it
             await self._grpc.stop(None)
             self._searches.close()
             raise
