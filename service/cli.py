@@ -11,6 +11,8 @@ from typing import NoReturn
 def main() -> None:
     """Run the command; an interrupt while its modules are imported ends it without a word."""
     before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # gRPC's core writes lines of its own before the exception that we tell in our words.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from service.commands.app import app
 
     for number, handler in before.items():
