@@ -57,5 +57,6 @@ picture: install ## Draw docs/denoising.svg from a real run
 bench: install ## Run every benchmark of the CPU on this machine
 	@set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
-clean: ## Remove the environment and caches
+clean: ## Remove the environment, caches and compiled kernels
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}"/inkfill/kernels-*

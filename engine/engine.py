@@ -31,6 +31,7 @@ from engine.client import (
 from engine.cores import usable_cores
 from engine.ending import Ending
 from engine.job import Job, tell
+from engine.kernels.compilation import log_compilation
 from engine.kernels.cpu_decoder import supports_model
 from engine.kernels.cpu_guide import compile_guides
 from engine.kernels.cpu_stepper import CpuStepper
@@ -63,13 +64,14 @@ class Engine:
         self._checkpoints = dict(checkpoints)
         self._infos = {name: self._describe(name) for name in self._checkpoints}
         threads = self.limits.threads or usable_cores()
-        self._fast = {
-            name: CpuStepper(checkpoint.model, threads)
-            for name, checkpoint in checkpoints.items()
-            if supports_model(checkpoint.model)
-        }
-        if self._fast:
-            compile_guides()
+        with log_compilation():
+            self._fast = {
+                name: CpuStepper(checkpoint.model, threads)
+                for name, checkpoint in checkpoints.items()
+                if supports_model(checkpoint.model)
+            }
+            if self._fast:
+                compile_guides()
         # Beside compiled code only small tensors are left to torch, for which its threads would
         # only wait for each other.
         compiled = len(self._fast) == len(self._checkpoints)

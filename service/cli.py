@@ -1,45 +1,24 @@
-"""The ``inkfill`` command."""
+"""The ``inkfill`` command's entry point: what has to be settled before anything is imported."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Annotated
-
-import typer
-
-from service.commands import demo, models, serve, sudoku, train
-
-app = typer.Typer(
-    name="inkfill",
-    help="Fill in the blanks: discrete diffusion over gRPC, every answer checked.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich folds the example, and a copied puzzle loses cells
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(serve.serve)
-app.command()(sudoku.sudoku)
-app.command()(models.models)
-app.command()(demo.demo)
-app.add_typer(train.app, name="train")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"inkfill {version('inkfill')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    _: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Fill in the blanks: discrete diffusion over gRPC, every answer checked."""
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the command; an interrupt while its modules are imported ends it without a word."""
+    before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # gRPC's core writes lines of its own before the exception that we tell in our words.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from service.commands.app import app
+
+    for number, handler in before.items():
+        signal.signal(number, handler)
     app()
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    os._exit(128 + number)

@@ -15,6 +15,8 @@ import torch
 from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from engine.config import ConfigError
 from engine.engine import Engine, EngineLimits
+from service.address import check_address
+from service.background import in_background
 from service.server import Server
 from service.settings import Settings, SettingsError
 from solvers.bundled import bundled_checkpoints
@@ -50,22 +52,31 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    limits = EngineLimits(
-        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
-    )
-    with Engine(load_models(settings), limits) as engine:
+    with await in_background(lambda: _start_engine(settings)) as engine:
         async with Server(engine, settings) as server:
             yield server
 
 
 async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda _: None) -> None:
-    """Serve until SIGINT or SIGTERM, then drain; a second signal ends the calls in flight."""
+    """Serve until SIGINT or SIGTERM, then drain; a second signal ends the calls in flight.
+
+    Signals that come before the server is ready are the caller's.
+    """
     stopping, hurrying = asyncio.Event(), list[asyncio.Task[None]]()
-    _on_signal(stopping.set)
     async with running_server(settings) as server:
+        _on_signal(stopping.set)
         on_ready(server)
         await stopping.wait()
         _on_signal(lambda: hurrying.append(asyncio.create_task(server.stop(0))))
+
+
+def _start_engine(settings: Settings) -> Engine:
+    """Blocks for as long as loading and compiling take; an address in vain is refused before."""
+    check_address(settings.host, settings.port)
+    limits = EngineLimits(
+        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
+    )
+    return Engine(load_models(settings), limits)
 
 
 def _on_signal(act: Callable[[], None]) -> None:

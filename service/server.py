@@ -20,21 +20,18 @@ from inkfill.v1 import (
 )
 
 from engine.client import EngineClient
+from service.address import BindError, address_of
 from service.interceptors import CallInterceptor, default_chain
 from service.servicers.canvas import CanvasServicer
 from service.servicers.models import ModelsServicer
 from service.servicers.sudoku import SudokuServicer
-from service.settings import Settings, SettingsError
+from service.settings import Settings
 from service.traffic import Traffic
 from solvers.search_pool import SearchPool
 
 log = structlog.get_logger(__name__)
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
-
-
-class BindError(SettingsError):
-    """The address cannot be listened on; the message says how to choose another."""
 
 
 class Server:
@@ -67,7 +64,7 @@ class Server:
     @property
     def address(self) -> str:
         """What a client dials."""
-        return _address(self._settings.host, self.port)
+        return address_of(self._settings.host, self.port)
 
     @property
     def services(self) -> Sequence[str]:
@@ -80,15 +77,11 @@ class Server:
         Raises:
             BindError: the address is taken or is not this machine's.
         """
-        wanted = _address(self._settings.host, self._settings.port)
+        wanted = address_of(self._settings.host, self._settings.port)
         try:
             self.port = self._grpc.add_insecure_port(wanted)
         except RuntimeError as error:
-            raise BindError(
-                f"cannot listen on {wanted}: the port is taken or the host is not this machine's; "
-                "choose others with --host and --port (INKFILL_HOST, INKFILL_PORT); "
-                "port 0 takes a free one"
-            ) from error
+            raise BindError(wanted) from error
         starting = asyncio.ensure_future(self._grpc.start())
         try:
             await asyncio.shield(starting)  # gRPC cannot stop what is cancelled while it starts
@@ -130,8 +123,9 @@ class Server:
     async def __aenter__(self) -> Server:
         try:
             await self.start()
-        except BaseException:  # no exit will follow
+        except BaseException:  # it may be listening, and nobody else would stop it
             await self._grpc.stop(None)
+            self._searches.close()
             raise
         return self
 
@@ -175,7 +169,3 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         # Two servers must not share a port silently: the second one is to say that it is taken.
         ("grpc.so_reuseport", 0),
     ]
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -6,7 +6,8 @@ keeps no tile of a matrix product in registers. Here a value *is* a vector: ``lo
 
 Nothing is reassociated: an operation rounds the same wherever its row stands in a batch.
 Arrays are flat, float32 and contiguous; positions in them count elements. There are no bounds
-checks. numba's on-disk cache does not see changes of this file: remove ``__pycache__`` after one.
+checks. A change of this file has all kernels compiled anew: see
+``engine.kernels.code_cache``.
 """
 
 from __future__ import annotations

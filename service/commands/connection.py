@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 
 import grpc
 
+from service.background import in_background
 from service.commands.console import err
 from service.logging import configure_logging
 from service.settings import load_settings
@@ -29,8 +31,17 @@ async def connect(server: str | None) -> AsyncIterator[grpc.aio.Channel]:
     async with AsyncExitStack() as stack:
         with err.status("starting the engine (the first start compiles its kernels, about 30 s)"):
             # It takes seconds to import, which a server elsewhere need not wait for.
+            await in_background(lambda: import_module("service.runtime"))
+            from engine.kernels.compilation import watch_compilation
             from service.runtime import running_server
 
-            own = await stack.enter_async_context(running_server(settings))
+            with watch_compilation(_tell_compiling):
+                own = await stack.enter_async_context(running_server(settings))
         channel = grpc.aio.insecure_channel(own.address)
         yield await stack.enter_async_context(channel)
+
+
+def _tell_compiling() -> None:
+    """In a line for those who do not see the status."""
+    if not err.is_terminal:
+        err.print("compiling the engine's kernels (about 30 s, once)")

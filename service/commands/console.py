@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from service.client_errors import InkfillError, from_rpc_error
+from service.commands.interruption import Interruption, end_by, until_signal
 from service.settings import SettingsError
 
 out = Console(highlight=False)
@@ -33,17 +34,17 @@ def fail(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:
 
 
 def run(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a command's work and exit with its status; known errors become one line."""
+    """Run a command's work and exit with its status; known errors become one line, signals none."""
     try:
-        raise typer.Exit(asyncio.run(work))
+        raise typer.Exit(asyncio.run(until_signal(work)))
     except SettingsError as error:
         fail(str(error))
     except grpc.aio.AioRpcError as error:
         fail_call(from_rpc_error(error))
     except InkfillError as error:
         fail_call(error)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    except Interruption as interruption:
+        end_by(interruption)
 
 
 def fail_call(error: InkfillError, source: str = "") -> NoReturn:

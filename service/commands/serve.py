@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.background import in_background
 from service.commands.console import Exit, err, fail, run
 from service.logging import LogFormat, LogLevel, configure_logging
 from service.settings import Settings, SettingsError, load_settings
@@ -79,6 +81,7 @@ def serve(
 
 async def _serve(settings: Settings) -> int:
     # The engine and the solvers take seconds to import, which --help need not wait for.
+    await in_background(lambda: import_module("service.runtime"))
     from service.runtime import serve as serve_until_signal
 
     await serve_until_signal(settings, _announce)

@@ -17,7 +17,7 @@ from inkfill.v1 import sudoku_pb2
 from typer.testing import CliRunner, Result
 
 from engine.checkpoint import save_checkpoint
-from service.cli import app
+from service.commands.app import app
 from service.commands.console import Exit
 from service.commands.sudoku import Puzzle, _gather, _solve_many
 from service.settings import Settings

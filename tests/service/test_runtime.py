@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from engine.checkpoint import save_checkpoint
 from engine.cores import usable_cores
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
-from service.cli import app
+from service.address import BindError
 from service.client import InkfillClient
 from service.client_errors import UnavailableError
+from service.commands.app import app
 from service.runtime import load_models, running_server, serve
 from service.server import Server
 from service.settings import Settings, SettingsError, load_settings
@@ -74,6 +76,17 @@ async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
             await serving
         with pytest.raises(UnavailableError):
             async for _ in events:
+                pass
+
+
+async def test_a_taken_port_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.runtime.load_models", lambda _: pytest.fail("loaded"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = load_settings(port=other.getsockname()[1])
+        with pytest.raises(BindError, match="INKFILL_PORT"):
+            async with running_server(settings):
                 pass
 
 

@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
 
-from service.server import BindError, Server
+from service.address import BindError, check_address
+from service.server import Server
 from service.settings import load_settings
 from tests.service.fakes import PUZZLE, TEXT, FakeEngine, cells
 from tests.service.wire import detail, finish, rich_status
@@ -76,6 +77,21 @@ async def test_a_taken_port_is_refused_with_a_way_out(server, engine):
     with pytest.raises(BindError, match=rf"127\.0\.0\.1:{server.port}.*INKFILL_PORT"):
         await second.start()
     await second.stop(0)
+
+
+async def test_a_server_that_is_interrupted_while_it_starts_lets_go_of_its_port(
+    engine, settings, monkeypatch
+):
+    interrupted = Server(engine, settings)
+    monkeypatch.setattr(interrupted._health, "set", _interrupt)
+    with pytest.raises(asyncio.CancelledError):
+        async with interrupted:
+            pass
+    check_address("127.0.0.1", interrupted.port)
+
+
+async def _interrupt(*_: object) -> None:
+    raise asyncio.CancelledError
 
 
 async def test_a_host_that_is_not_ours_is_refused(engine):

@@ -1,0 +1,105 @@
+"""Compiled kernels are kept apart by what they are compiled from."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.kernels.code_cache import SOURCES, code_folder, sources_digest
+
+CALLER = (
+    "from numba import njit\nfrom kernels.callee import answer\n\n"
+    "@njit(cache=True)\ndef ask():\n    return answer()\n"
+)
+CALLEE = "from numba import njit\n\n@njit(cache=True)\ndef answer():\n    return {}\n"
+USE = (
+    "from pathlib import Path; from engine.kernels.code_cache import code_folder, sources_digest; "
+    "from numba import config; here = Path('kernels'); "
+    "config.CACHE_DIR = str(code_folder(sources_digest(here.glob('*.py')), [Path('cache')])); "
+    "from kernels.caller import ask; print(ask())"
+)
+WHERE = "from numba import config; import engine.kernels; print(config.CACHE_DIR)"
+
+
+def python(program: str, folder: Path, **variables: str) -> str:
+    """What a program prints in a fresh interpreter, run in ``folder`` with ``variables`` set."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
+    paths = os.pathsep.join([str(folder), str(Path(__file__).parents[3])])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**kept, "PYTHONPATH": paths, **variables},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_kernel_is_compiled_anew_when_what_it_calls_in_another_file_changes(
+    tmp_path: Path,
+) -> None:
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    (kernels / "caller.py").write_text(CALLER)
+    for answer in ("41", "42"):
+        (kernels / "callee.py").write_text(CALLEE.format(answer))
+        assert python(USE, tmp_path, NUMBA_CACHE_DIR="elsewhere") == answer
+
+
+def test_every_file_counts_by_name_and_content(tmp_path: Path) -> None:
+    def digest() -> str:
+        return sources_digest(tmp_path.iterdir())
+
+    digests = {digest()}
+    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2")):
+        (tmp_path / name).write_text(text)
+        digests.add(digest())
+    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    assert len(digests | {digest()}) == 5
+
+
+def test_code_is_kept_in_the_users_cache_unless_the_user_names_a_folder(tmp_path: Path) -> None:
+    found = Path(python(WHERE, tmp_path, XDG_CACHE_HOME=str(tmp_path)))
+    assert found.parent == tmp_path / "inkfill"
+    found = Path(python(WHERE, tmp_path, HOME=str(tmp_path), XDG_CACHE_HOME="not/absolute"))
+    assert found.parent == tmp_path / ".cache" / "inkfill"
+    assert python(WHERE, tmp_path, NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_to_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    closed, opened = tmp_path / "file", tmp_path / "open"
+    assert code_folder("1", [closed, opened]) == opened / "kernels-1"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert code_folder("1", [closed]).parent == tmp_path
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.parent.name == "kernels"])
+def test_whatever_compiled_code_takes_from_a_file_of_ours_is_a_source(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    origins = {
+        alias.asname or alias.name: node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine")
+        for alias in node.names
+    }
+    compiled = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and "njit" in map(_name, node.decorator_list)
+    ]
+    used = {n.id for f in compiled for n in ast.walk(f) if isinstance(n, ast.Name)}
+    root = Path(__file__).parents[3]
+    taken = {root.joinpath(*str(origins[name]).split(".")) for name in used & origins.keys()}
+    assert {module.with_suffix(".py") for module in taken} <= set(SOURCES)
+
+
+def _name(decorator: ast.expr) -> str:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return called.id if isinstance(called, ast.Name) else ""
