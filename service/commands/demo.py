@@ -45,7 +45,9 @@ async def _demo() -> int:
 
 async def _solve(stub: sudoku_pb2_grpc.SudokuStub, text: str) -> bool:
     problem = parse_puzzle(text)
-    options = sudoku_pb2.SolveRequest(effort=common_pb2.Effort(seed=1))
+    # By default exact search comes in after a few steps; here the model is to be seen at work.
+    effort = common_pb2.Effort(seed=1, max_steps=64)
+    options = sudoku_pb2.SolveRequest(effort=effort)
     response = await watch_solve(stub, problem, request_for(problem, options))
     right = is_solution(problem, tuple(response.cells))
     claimed = response.outcome == common_pb2.SOLVED
