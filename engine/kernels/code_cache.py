@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from numba import config
 
@@ -28,9 +29,10 @@ def use_code_cache() -> None:
 
     To be called before a kernel is defined, which is when numba looks up where its code goes.
     """
-    if not config.CACHE_DIR:  # type: ignore[attr-defined]  # numba sets it from a table
+    settings: Any = config  # numba sets its attributes from a table, which no checker sees
+    if not settings.CACHE_DIR:
         places = (user_cache() / "inkfill", _HERE / "__pycache__")
-        config.CACHE_DIR = str(code_folder(sources_digest(SOURCES), places))  # type: ignore[attr-defined]
+        settings.CACHE_DIR = str(code_folder(sources_digest(SOURCES), places))
 
 
 def user_cache() -> Path:

@@ -32,7 +32,7 @@ def _memberships(rule: AllDifferent) -> tuple[Rows, Rows]:
 
 
 @njit(cache=True, nogil=True)
-def _prune(masks, rows, groups, first, groups_of):  # type: ignore[no-untyped-def]
+def _prune(masks, rows, groups, first, groups_of):
     stale = np.empty(len(groups), np.bool_)
     for row in rows:
         if not _settle(masks[row], groups, first, groups_of, stale):
@@ -40,7 +40,7 @@ def _prune(masks, rows, groups, first, groups_of):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def _settle(masks, groups, first, groups_of, stale):  # type: ignore[no-untyped-def]
+def _settle(masks, groups, first, groups_of, stale):
     """Narrow groups until none changes another; False at a contradiction.
 
     ``stale`` marks those with a position that changed since they were looked at.
@@ -59,7 +59,7 @@ def _settle(masks, groups, first, groups_of, stale):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _narrow_group(masks, group, first, groups_of, stale):  # type: ignore[no-untyped-def]
+def _narrow_group(masks, group, first, groups_of, stale):
     """Take taken tokens from the others and decide hidden ones; False at a contradiction."""
     taken, hidden, contested, possible = _survey(masks, group)
     if not possible:
@@ -80,7 +80,7 @@ def _narrow_group(masks, group, first, groups_of, stale):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True, inline="always")  # numba's calls hand arrays over field by field
-def _survey(masks, group):  # type: ignore[no-untyped-def]
+def _survey(masks, group):
     """What a group has taken, which tokens have their last place, what others could still take.
 
     And whether it can be completed. Without branches: which positions are decided is random.
@@ -100,7 +100,7 @@ def _survey(masks, group):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _narrow(mask, taken, hidden):  # type: ignore[no-untyped-def]
+def _narrow(mask, taken, hidden):
     """A position's mask less what others took, or the token that has its last place there."""
     if is_single(mask):
         return mask

@@ -38,7 +38,7 @@ _LEAST = np.float32(-100)
 
 
 @njit(cache=True, nogil=True)
-def attend(work, at, layer, weights, eps, groups, index, rows):  # type: ignore[no-untyped-def]
+def attend(work, at, layer, weights, eps, groups, index, rows):
     """All heads of a layer: from its projection to ``heads``, ``rows`` rows."""
     _normalise_units(work, at, layer, eps, rows)
     for g in range(layer.first_group, layer.last_group):
@@ -50,7 +50,7 @@ def attend(work, at, layer, weights, eps, groups, index, rows):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def _normalise_units(work, at, layer, eps, rows):  # type: ignore[no-untyped-def]
+def _normalise_units(work, at, layer, eps, rows):
     """Norm each key and value head of each row, in place."""
     first, units = at.projected + layer.keys_from, layer.units
     for r in range(rows):
@@ -67,7 +67,7 @@ def _normalise_units(work, at, layer, eps, rows):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _normalise_wide(work, start, first, last, width, size, eps, sums):  # type: ignore[no-untyped-def]
+def _normalise_wide(work, start, first, last, width, size, eps, sums):
     """Norm the units ``first`` to ``last`` of a row, of any width."""
     share = splat(_ONE / np.float32(size))
     for block in range(first, last, 16):
@@ -80,7 +80,7 @@ def _normalise_wide(work, start, first, last, width, size, eps, sums):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _attend_class(work, at, layer, weights, eps, index, cells_at, size, head):  # type: ignore[no-untyped-def]
+def _attend_class(work, at, layer, weights, eps, index, cells_at, size, head):
     """One head on the ``size`` cells of one class."""
     stride = layer.projected_stride
     kv = head // (layer.heads // layer.kv_heads) * layer.width
@@ -99,7 +99,7 @@ def _attend_class(work, at, layer, weights, eps, index, cells_at, size, head):  
 
 
 @njit(cache=True, nogil=True)
-def _take_queries(work, at, layer, weights, eps, index, cells_at, head):  # type: ignore[no-untyped-def]
+def _take_queries(work, at, layer, weights, eps, index, cells_at, head):
     """Sixteen queries of one head, normed, one a lane: [width, 16]."""
     start, stride = at.projected + head * layer.width, layer.projected_stride
     squares = splat(_ZERO)
@@ -115,7 +115,7 @@ def _take_queries(work, at, layer, weights, eps, index, cells_at, head):  # type
 
 
 @njit(cache=True, nogil=True)
-def _score(work, at, keys, stride, index, cells_at, size, depth):  # type: ignore[no-untyped-def]
+def _score(work, at, keys, stride, index, cells_at, size, depth):
     """Scores of sixteen queries for all keys of a class, in blocks of about the same size."""
     blocks, first = -(-size // THIN_ROWS), 0
     for block in range(blocks):
@@ -128,7 +128,7 @@ def _score(work, at, keys, stride, index, cells_at, size, depth):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def _softmax(work, at, keys):  # type: ignore[no-untyped-def]
+def _softmax(work, at, keys):
     """Powers of two of the scores [keys, 16] less their maximum, and 1 over their sums."""
     scores = at.scores
     top = column_maximum(work, scores, keys)
@@ -141,7 +141,7 @@ def _softmax(work, at, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _mix(work, at, values, stride, index, cells_at, size, out, out_stride, queries_at, present):  # type: ignore[no-untyped-def]
+def _mix(work, at, values, stride, index, cells_at, size, out, out_stride, queries_at, present):
     """The weighted values of ``present`` queries, written to the rows they belong to."""
     for first in range(0, present, THIN_ROWS):
         mix_block(

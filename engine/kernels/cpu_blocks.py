@@ -107,10 +107,10 @@ def _weighted(*, activate: bool) -> Any:
     """A block of ``c[rows, 32] = a @ panel``, or of its gated half."""
 
     @simd.intrinsic
-    def block(context, a, a_at, a_row, panel, panel_at, depth, c, c_at, c_row, rows):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def block(context, a, a_at, a_row, panel, panel_at, depth, c, c_at, c_row, rows):  # noqa: ARG001
         at = types.intp
 
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, arguments):
             a, a_at, a_row, panel, panel_at, depth, c, c_at, c_row, rows = arguments
             kinds = signature.args
             from_a = simd.pointer(context, builder, kinds[0], a, a_at)
@@ -144,14 +144,14 @@ gated_block = _weighted(activate=True)
 
 
 @simd.intrinsic
-def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth, out_at, rows):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth, out_at, rows):  # noqa: ARG001
     """Scores [rows, 16] of 1 to ``THIN_ROWS`` keys, picked by index, for sixteen queries.
 
     ``depth`` is a multiple of 4.
     """
     at = types.intp
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         a, keys_at, stride, index, cells_at, queries_at, depth, out_at, rows = arguments
         kinds = signature.args
         keys, queries, out = (
@@ -175,7 +175,7 @@ def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth,
 
 
 @simd.intrinsic
-def mix_block(  # type: ignore[no-untyped-def]
+def mix_block(
     context,  # noqa: ARG001
     a, scores_at, factors_at, values_at, stride, index, cells_at, keys, out_at, out_stride,  # noqa: ARG001
     queries_at, rows,  # noqa: ARG001
@@ -186,7 +186,7 @@ def mix_block(  # type: ignore[no-untyped-def]
     """
     at = types.intp
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         (a, scores_at, factors_at, values_at, stride, index, cells_at, keys, out_at, out_stride,
          queries_at, rows) = arguments  # fmt: skip
         kinds = signature.args

@@ -44,7 +44,7 @@ def pack_gated(gate: Floats, up: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def matmul(a, a_at, a_row, weight, w_at, depth, panels, c, c_at, c_row, rows):  # type: ignore[no-untyped-def]
+def matmul(a, a_at, a_row, weight, w_at, depth, panels, c, c_at, c_row, rows):
     """``c[rows, 32 panels] = a[rows, depth] @ weight``.
 
     ``x_at`` is where a matrix begins in its flat array, ``x_row`` the distance of its rows;
@@ -63,7 +63,7 @@ def matmul(a, a_at, a_row, weight, w_at, depth, panels, c, c_at, c_row, rows):  
 
 
 @njit(cache=True, nogil=True)
-def gated(a, a_at, a_row, weight, w_at, depth, panels, c, c_at, c_row, rows):  # type: ignore[no-untyped-def]
+def gated(a, a_at, a_row, weight, w_at, depth, panels, c, c_at, c_row, rows):
     """``c[rows, 16 panels] = gelu(a @ gate) * (a @ up)``; ``weight`` comes from ``pack_gated``."""
     blocks = -(-rows // ROWS)
     for panel in range(panels):

@@ -112,7 +112,7 @@ def _masks(domain: Tensor) -> Masks:
 
 
 @njit(cache=True, nogil=True)
-def _draw(masks, rows, score, taken, order, counts):  # type: ignore[no-untyped-def]
+def _draw(masks, rows, score, taken, order, counts):
     """What undecided positions would take, in which order; returns the rows that have any."""
     running, size = np.empty_like(rows), 0
     positions = np.empty(masks.shape[1], np.int64)
@@ -136,7 +136,7 @@ def _draw(masks, rows, score, taken, order, counts):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _winner(mask, score):  # type: ignore[no-untyped-def]
+def _winner(mask, score):
     """The token of a mask with the best score, the first of equals, and what it won by."""
     winner, best, second = 0, _LOWEST, _LOWEST
     while mask:
@@ -150,7 +150,7 @@ def _winner(mask, score):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _assume(masks, rows, taken, order, counts, share, trial):  # type: ignore[no-untyped-def]
+def _assume(masks, rows, taken, order, counts, share, trial):
     """Write the masks of ``rows`` to ``trial`` with the first share of tokens taken."""
     for b in rows:
         trial[b] = masks[b]
@@ -163,7 +163,7 @@ def _assume(masks, rows, taken, order, counts, share, trial):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def _keep(trial, rows, masks):  # type: ignore[no-untyped-def]
+def _keep(trial, rows, masks):
     """Take over consistent trials; returns the other rows."""
     left = np.empty_like(rows)
     size = 0
@@ -177,7 +177,7 @@ def _keep(trial, rows, masks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _read(masks, belief, draft):  # type: ignore[no-untyped-def]
+def _read(masks, belief, draft):
     """The likeliest token that is left to each position."""
     for b in range(len(masks)):
         for at in range(masks.shape[1]):

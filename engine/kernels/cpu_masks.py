@@ -22,33 +22,33 @@ _intrinsic: Any = extending.intrinsic
 
 
 @_intrinsic
-def count_bits(context, mask):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def count_bits(context, mask):  # noqa: ARG001
     """How many tokens a mask has: int64."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):  # noqa: ARG001
         return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), codegen
 
 
 @_intrinsic
-def first_bit(context, mask):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def first_bit(context, mask):  # noqa: ARG001
     """The lowest token of a mask that has one: int64."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):  # noqa: ARG001
         return builder.cttz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(types.uint64), codegen
 
 
 @njit(cache=True, nogil=True)
-def is_single(mask):  # type: ignore[no-untyped-def]
+def is_single(mask):
     """Whether at most one token is left."""
     return mask & (mask - ONE) == NONE
 
 
 @njit(cache=True, nogil=True)
-def pack(domain, masks):  # type: ignore[no-untyped-def]
+def pack(domain, masks):
     """Bool [B, L, V] -> uint64 [B, L]."""
     for b in range(domain.shape[0]):
         for at in range(domain.shape[1]):
@@ -59,7 +59,7 @@ def pack(domain, masks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def unpack(masks, domain):  # type: ignore[no-untyped-def]
+def unpack(masks, domain):
     """uint64 [B, L] -> bool [B, L, V]."""
     for b in range(domain.shape[0]):
         for at in range(domain.shape[1]):

@@ -25,7 +25,7 @@ from engine.kernels.cpu_rows import (
 
 
 @njit(cache=True, nogil=True)
-def _arrange(free, order, row_of):  # type: ignore[no-untyped-def]
+def _arrange(free, order, row_of):
     """Free cells first, each kind in order: which cell a row is, and back. Returns how many.
 
     An empty ``free`` stands for all free.
@@ -46,7 +46,7 @@ def _arrange(free, order, row_of):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _condition(work, at, model, weights, tokens, belief, order, rows):  # type: ignore[no-untyped-def]
+def _condition(work, at, model, weights, tokens, belief, order, rows):
     """The input of the first rows, from their tokens and belief."""
     stride = model.vocabulary_stride
     for r in range(rows):
@@ -73,7 +73,7 @@ def _condition(work, at, model, weights, tokens, belief, order, rows):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _project(work, at, model, layer, weights, length, rows):  # type: ignore[no-untyped-def]
+def _project(work, at, model, layer, weights, length, rows):
     """Queries of the first ``rows`` rows, keys and values of all."""
     matmul(
         work, at.normed, model.stride, weights, layer.query_at, model.size,
@@ -87,7 +87,7 @@ def _project(work, at, model, layer, weights, length, rows):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def _enter(work, at, model, layer, weights, tokens, order, known, certain):  # type: ignore[no-untyped-def]
+def _enter(work, at, model, layer, weights, tokens, order, known, certain):
     """The first layer's projection: of ``known`` rows from their input, of the rest by table."""
     rows, stride = len(order), layer.projected_stride
     normalise(work, at.residual, at.normed, model.stride, known, model.size, model.eps, at.sums)
@@ -100,7 +100,7 @@ def _enter(work, at, model, layer, weights, tokens, order, known, certain):  # t
 
 
 @njit(cache=True, nogil=True)
-def _finish(work, at, model, layer, weights, rows):  # type: ignore[no-untyped-def]
+def _finish(work, at, model, layer, weights, rows):
     """What follows attention in a layer."""
     matmul(
         work, at.heads, layer.heads_stride, weights, layer.output_at, layer.heads_stride,
@@ -130,7 +130,7 @@ def _finish(work, at, model, layer, weights, rows):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _head(work, at, model, weights, order, rows, logits):  # type: ignore[no-untyped-def]
+def _head(work, at, model, weights, order, rows, logits):
     matmul(
         work, at.normed, model.stride, weights, model.head_at, model.size,
         model.vocabulary_stride // 32, work, at.measured, model.vocabulary_stride, rows,
@@ -139,7 +139,7 @@ def _head(work, at, model, weights, order, rows, logits):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _prepare(scratch, t, free, cells):  # type: ignore[no-untyped-def]
+def _prepare(scratch, t, free, cells):
     """Arrange the rows of a tile's canvas ``t``. Returns how many are free."""
     _, _, order, row_of, index = scratch
     rows = _arrange(free, order[t], row_of[t])
@@ -149,7 +149,7 @@ def _prepare(scratch, t, free, cells):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _first_layer(scratch, t, network, tokens, belief, rows):  # type: ignore[no-untyped-def]
+def _first_layer(scratch, t, network, tokens, belief, rows):
     """From tokens and belief, if there is one, to the first layer's projection."""
     work, at, order, _, _ = scratch
     model, layers, weights = network
@@ -162,7 +162,7 @@ def _first_layer(scratch, t, network, tokens, belief, rows):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def decode_tile(first, last, scratch, network, plan, inputs, logits):  # type: ignore[no-untyped-def]
+def decode_tile(first, last, scratch, network, plan, inputs, logits):
     """Canvases ``first`` to ``last``, layer by layer, so that they share each layer's weights.
 
     An empty belief stands for none, an empty mask of free cells for all free.
@@ -189,7 +189,7 @@ def decode_tile(first, last, scratch, network, plan, inputs, logits):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def fill_tables(work, at, model, layer, weights, tokens, certain):  # type: ignore[no-untyped-def]
+def fill_tables(work, at, model, layer, weights, tokens, certain):
     """What the first layer makes of every token, with a belief that is certain and without one."""
     count = len(tokens)
     _condition(work, at, model, weights, tokens, certain, tokens, count)
@@ -202,5 +202,5 @@ def fill_tables(work, at, model, layer, weights, tokens, certain):  # type: igno
 
 
 @njit(cache=True, nogil=True)
-def _keep(work, start, count, weights, target):  # type: ignore[no-untyped-def]
+def _keep(work, start, count, weights, target):
     weights[target : target + count] = work[start : start + count]

@@ -16,20 +16,20 @@ _ONE = np.float32(1)
 
 
 @njit(cache=True, nogil=True)
-def _inverse_norms(x, at, stride, size, eps, out):  # type: ignore[no-untyped-def]
+def _inverse_norms(x, at, stride, size, eps, out):
     """``1 / rms`` of sixteen rows; a matrix has room for whole sixteens."""
     squares = sums_of_squares(x, at, stride)
     store(x, out, rsqrt(fma(squares, splat(_ONE / np.float32(size)), splat(eps))))
 
 
 @njit(cache=True, nogil=True)
-def _scale(x, row, out, stride, factor):  # type: ignore[no-untyped-def]
+def _scale(x, row, out, stride, factor):
     for c in range(0, stride, 16):
         store(x, out + c, mul(load(x, row + c), splat(factor)))
 
 
 @njit(cache=True, nogil=True)
-def scale_by_norm(x, at, stride, measured, measured_stride, rows, size, eps, sums):  # type: ignore[no-untyped-def]
+def scale_by_norm(x, at, stride, measured, measured_stride, rows, size, eps, sums):
     """Divide each row by the root mean square, over ``size``, of its row in another matrix."""
     for first in range(0, rows, 16):
         _inverse_norms(x, measured + first * measured_stride, measured_stride, size, eps, sums)
@@ -39,7 +39,7 @@ def scale_by_norm(x, at, stride, measured, measured_stride, rows, size, eps, sum
 
 
 @njit(cache=True, nogil=True)
-def normalise(x, at, out, stride, rows, size, eps, sums):  # type: ignore[no-untyped-def]
+def normalise(x, at, out, stride, rows, size, eps, sums):
     """``out = x / rms(x)``, row by row; both may be one matrix."""
     for first in range(0, rows, 16):
         _inverse_norms(x, at + first * stride, stride, size, eps, sums)
@@ -48,9 +48,7 @@ def normalise(x, at, out, stride, rows, size, eps, sums):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def add_attention(  # type: ignore[no-untyped-def]
-    x, residual, mixed, normed, stride, rows, size, eps, weights, norm_at, sums
-):
+def add_attention(x, residual, mixed, normed, stride, rows, size, eps, weights, norm_at, sums):
     """``residual += norm(mixed)``, then ``normed = residual / rms(residual)``."""
     for first in range(0, rows, 16):
         count, skip = min(16, rows - first), first * stride
@@ -65,7 +63,7 @@ def add_attention(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_feedforward(  # type: ignore[no-untyped-def]
+def add_feedforward(
     x, residual, dense, expert, normed, stride, rows, size, eps, weights, norms_at, sums
 ):
     """``residual = scalar (residual + norm(norm(dense) + norm(expert)))``; ``normed`` of that.
@@ -88,7 +86,7 @@ def add_feedforward(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _join(x, dense, expert, stride, count, size, eps, weights, norms_at, sums):  # type: ignore[no-untyped-def]
+def _join(x, dense, expert, stride, count, size, eps, weights, norms_at, sums):
     """``dense = norm(dense) + norm(expert)`` for up to sixteen rows."""
     _inverse_norms(x, dense, stride, size, eps, sums)
     _inverse_norms(x, expert, stride, size, eps, sums + 16)
@@ -102,7 +100,7 @@ def _join(x, dense, expert, stride, count, size, eps, weights, norms_at, sums): 
 
 
 @njit(cache=True, nogil=True)
-def add_embedding(x, at, stride, rows, tokens, cells, weights, table):  # type: ignore[no-untyped-def]
+def add_embedding(x, at, stride, rows, tokens, cells, weights, table):
     """``x += table[token]``, where row r is the cell ``cells[r]``."""
     for r in range(rows):
         row, entry = at + r * stride, table + tokens[cells[r]] * stride
@@ -111,7 +109,7 @@ def add_embedding(x, at, stride, rows, tokens, cells, weights, table):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def look_up(x, at, stride, first, last, tokens, cells, weights, table):  # type: ignore[no-untyped-def]
+def look_up(x, at, stride, first, last, tokens, cells, weights, table):
     """``x = table[token]`` for rows ``first`` to ``last``."""
     for r in range(first, last):
         row, entry = at + r * stride, table + tokens[cells[r]] * stride
@@ -120,7 +118,7 @@ def look_up(x, at, stride, first, last, tokens, cells, weights, table):  # type:
 
 
 @njit(cache=True, nogil=True)
-def write_logits(x, at, stride, rows, cells, cap, logits):  # type: ignore[no-untyped-def]
+def write_logits(x, at, stride, rows, cells, cap, logits):
     """``logits[cells[r]] = cap * tanh(x[r])``; x comes divided by the cap."""
     vocabulary = logits.shape[1]
     for r in range(rows):

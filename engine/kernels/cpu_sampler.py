@@ -132,7 +132,7 @@ def cpu_denoise_step(
 
 
 @njit(cache=True, nogil=True)
-def _believe(first, last, logits, allowed, temperature, belief, mass):  # type: ignore[no-untyped-def]
+def _believe(first, last, logits, allowed, temperature, belief, mass):
     """The softmax over each domain, and the share of the whole softmax that lies on it.
 
     Logits of a position whose domain is a single token are not read: nobody computes them.
@@ -164,7 +164,7 @@ def _believe(first, last, logits, allowed, temperature, belief, mass):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _softmax(row, inside):  # type: ignore[no-untyped-def]
+def _softmax(row, inside):
     """The softmax of a row over where ``inside`` is 1, in place; returns the share that lies there.
 
     Each of both softmaxes is taken less its own maximum, so that neither can vanish.
@@ -188,13 +188,13 @@ def _softmax(row, inside):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _exp(x):  # type: ignore[no-untyped-def]
+def _exp(x):
     """``exp x``; tokens outside the domain may be likelier than those inside: kept finite."""
     return exp2(minimum(maximum(mul(x, splat(_LOG2_E)), splat(_LOWEST)), splat(_HIGHEST)))
 
 
 @njit(cache=True, nogil=True)
-def _draw(first, last, belief, allowed, bounds, keys, steps, out):  # type: ignore[no-untyped-def]
+def _draw(first, last, belief, allowed, bounds, keys, steps, out):
     """Sample, accept and renoise canvases; ``out``: canvas, draft, accepted, entropy."""
     canvas, draft, accepted, entropy = out
     length, vocabulary = belief.shape[1:]
@@ -211,7 +211,7 @@ def _draw(first, last, belief, allowed, bounds, keys, steps, out):  # type: igno
 
 
 @njit(cache=True, nogil=True)
-def _sample(belief, key, row, canvas, draft, entropy):  # type: ignore[no-untyped-def]
+def _sample(belief, key, row, canvas, draft, entropy):
     """A draw from each position's belief, the likeliest token, the entropy."""
     length, vocabulary = belief.shape
     for at in range(length):
@@ -225,7 +225,7 @@ def _sample(belief, key, row, canvas, draft, entropy):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def _entropy(row):  # type: ignore[no-untyped-def]
+def _entropy(row):
     """In nats, of a row that ends in zeros."""
     sums = splat(_ZERO)
     for c in range(0, len(row), LANES):
@@ -235,7 +235,7 @@ def _entropy(row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _race(row, floor, key, first, vocabulary):  # type: ignore[no-untyped-def]
+def _race(row, floor, key, first, vocabulary):
     """The token whose exponential clock, of rate p, rings first: Gumbel's trick without a log.
 
     Two that ring at almost the same time are told apart as the reference would.
@@ -254,7 +254,7 @@ def _race(row, floor, key, first, vocabulary):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _gumbel_winner(row, key, first, vocabulary):  # type: ignore[no-untyped-def]
+def _gumbel_winner(row, key, first, vocabulary):
     """The argmax of log p plus Gumbel noise, rounded where the reference rounds."""
     best, best_score = 0, np.float32(-math.inf)
     for v in range(vocabulary):
@@ -268,7 +268,7 @@ def _gumbel_winner(row, key, first, vocabulary):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _accept(entropy, bound, accepted):  # type: ignore[no-untyped-def]
+def _accept(entropy, bound, accepted):
     """By rising entropy while the sum of those before stays within the bound."""
     so_far = 0.0
     for at in np.argsort(entropy, kind="mergesort"):
@@ -277,7 +277,7 @@ def _accept(entropy, bound, accepted):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _pick(draw, allowed, vocabulary):  # type: ignore[no-untyped-def]
+def _pick(draw, allowed, vocabulary):
     """Turn a draw in (0, 1) into a token of the domain, all alike."""
     if len(allowed) == 0:
         return np.int64(draw * np.float32(vocabulary))
@@ -291,19 +291,19 @@ def _pick(draw, allowed, vocabulary):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _key(key, step, kind):  # type: ignore[no-untyped-def]
+def _key(key, step, kind):
     """See ``CounterNoise``."""
     return _mix(key + (step * _STREAMS + kind) * _GOLDEN)
 
 
 @njit(cache=True, nogil=True)
-def _uniform(key, count):  # type: ignore[no-untyped-def]
+def _uniform(key, count):
     bits = _mix(key + np.uint64(count + 1) * _GOLDEN)
     return (np.float32(bits >> _41) + _HALF) * _SCALE
 
 
 @njit(cache=True, nogil=True)
-def _mix(x):  # type: ignore[no-untyped-def]
+def _mix(x):
     """SplitMix64's finaliser; see ``engine.noise``."""
     x = (x ^ (x >> _30)) * _MIX_1
     x = (x ^ (x >> _27)) * _MIX_2

@@ -41,7 +41,7 @@ class LanesType(types.Type):
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, _VECTOR)
 
 
 lanes = LanesType()
@@ -288,10 +288,10 @@ log = _elementwise(1, natural_logarithm)
 
 
 @intrinsic
-def load(context, array, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def load(context, array, at):  # noqa: ARG001
     """The sixteen elements of ``array`` from ``at`` on."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         kind, _ = signature.args
         return read(builder, pointer(context, builder, kind, *arguments))
 
@@ -299,10 +299,10 @@ def load(context, array, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
 
 
 @intrinsic
-def store(context, array, at, vector):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def store(context, array, at, vector):  # noqa: ARG001
     """Write ``vector`` to ``array`` from ``at`` on."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         array, at, vector = arguments
         write(builder, vector, pointer(context, builder, signature.args[0], array, at))
         return context.get_dummy_value()
@@ -311,20 +311,20 @@ def store(context, array, at, vector):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @intrinsic
-def splat(context, scalar):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def splat(context, scalar):  # noqa: ARG001
     """All lanes of one float32."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):  # noqa: ARG001
         return broadcast(builder, arguments[0])
 
     return lanes(types.float32), codegen
 
 
 @intrinsic
-def total(context, vector):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def total(context, vector):  # noqa: ARG001
     """The sum of the lanes, halves first: float32."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):  # noqa: ARG001
         vector = arguments[0]
         for half in (8, 4, 2, 1):
             other = shuffle(builder, vector, vector, [(i + half) % LANES for i in range(LANES)])
@@ -335,13 +335,13 @@ def total(context, vector):  # type: ignore[no-untyped-def]  # noqa: ARG001
 
 
 @intrinsic
-def sums_of_squares(context, array, at, size):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def sums_of_squares(context, array, at, size):  # noqa: ARG001
     """The vector of the squared lengths of sixteen consecutive runs of ``size`` elements.
 
     ``size`` is a multiple of 16.
     """
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         array, at, size = arguments
         start = pointer(context, builder, signature.args[0], array, at)
         before = builder.block
@@ -371,8 +371,8 @@ def _normaliser(count: int) -> Any:
     """A numba function that norms ``count`` consecutive runs of sixteen elements in place."""
 
     @intrinsic
-    def normalise_runs(context, array, at, eps):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def normalise_runs(context, array, at, eps):  # noqa: ARG001
+        def codegen(context, builder, signature, arguments):
             array, at, eps = arguments
             start = pointer(context, builder, signature.args[0], array, at)
             places = [builder.gep(start, [_I64(LANES * i)]) for i in range(count)]
@@ -396,7 +396,7 @@ normalise_8_runs, normalise_16_runs = _normaliser(8), _normaliser(16)
 
 
 @intrinsic
-def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # noqa: ARG001
     """Sixteen elements of sixteen rows -> sixteen vectors of one element a row each.
 
     Row ``i`` begins at ``at + stride * rows[rows_at + i]``; the vectors go to ``out_at`` on.
@@ -404,7 +404,7 @@ def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: 
     """
     number = types.intp
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         array, at, stride, rows, rows_at, out, out_at = arguments
         kinds = signature.args
         start = pointer(context, builder, kinds[0], array, at)
@@ -424,10 +424,10 @@ def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # type: 
 
 
 @intrinsic
-def column_maximum(context, array, at, count):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def column_maximum(context, array, at, count):  # noqa: ARG001
     """The largest of ``count`` vectors, lane by lane, four at a time to keep both ports busy."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         array, at, count = arguments
         start = pointer(context, builder, signature.args[0], array, at)
         before = builder.block

@@ -73,7 +73,7 @@ class Puzzle(NamedTuple):
 
 
 @njit(cache=True)
-def _workspace(tables, seed):  # type: ignore[no-untyped-def]  # numba infers its own types
+def _workspace(tables, seed):  # numba infers its own types
     cells = tables.size * tables.size
     return Workspace(
         np.empty((cells + 1, cells), np.int32),
@@ -85,7 +85,7 @@ def _workspace(tables, seed):  # type: ignore[no-untyped-def]  # numba infers it
 
 
 @njit(cache=True)
-def _random(state):  # type: ignore[no-untyped-def]
+def _random(state):
     """SplitMix64: advance ``state[0]`` and return 64 random bits (Steele et al. 2014)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     z = state[0]
@@ -95,13 +95,13 @@ def _random(state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _below(count, state):  # type: ignore[no-untyped-def]
+def _below(count, state):
     """A random integer from 0 to ``count`` - 1."""
     return np.int64(_random(state) % np.uint64(count))
 
 
 @njit(cache=True)
-def _popcount(mask):  # type: ignore[no-untyped-def]
+def _popcount(mask):
     count = 0
     while mask:
         mask &= mask - 1
@@ -110,14 +110,14 @@ def _popcount(mask):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _random_bit(mask, state):  # type: ignore[no-untyped-def]
+def _random_bit(mask, state):
     for _ in range(_below(_popcount(mask), state)):
         mask &= mask - 1
     return mask & -mask
 
 
 @njit(cache=True)
-def _digit(bit):  # type: ignore[no-untyped-def]
+def _digit(bit):
     digit = 0
     while bit:
         bit >>= 1
@@ -126,7 +126,7 @@ def _digit(bit):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _tell_peers(tables, masks, queue, queued):  # type: ignore[no-untyped-def]
+def _tell_peers(tables, masks, queue, queued):
     """Take the digits of the queued cells from their peers, and of those that become single.
 
     Returns the units whose masks changed, as bits, or -1 at a contradiction.
@@ -152,7 +152,7 @@ def _tell_peers(tables, masks, queue, queued):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _hidden_singles(tables, masks, unit, queue, queued):  # type: ignore[no-untyped-def]
+def _hidden_singles(tables, masks, unit, queue, queued):
     """Decide the cells of a unit that are the last place of a digit.
 
     Returns the number queued, or -1 at a contradiction.
@@ -181,7 +181,7 @@ def _hidden_singles(tables, masks, unit, queue, queued):  # type: ignore[no-unty
 
 
 @njit(cache=True)
-def _propagate(tables, masks, queue, queued, dirty):  # type: ignore[no-untyped-def]
+def _propagate(tables, masks, queue, queued, dirty):
     """Naked and hidden singles to a fixed point; False at a contradiction.
 
     ``dirty`` are the units that may hold hidden singles, as bits.
@@ -205,7 +205,7 @@ def _propagate(tables, masks, queue, queued, dirty):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def _keep(tables, masks, cell, bit, queue):  # type: ignore[no-untyped-def]
+def _keep(tables, masks, cell, bit, queue):
     """Decide a cell and propagate; False at a contradiction."""
     masks[cell] = bit
     queue[0] = cell
@@ -213,7 +213,7 @@ def _keep(tables, masks, cell, bit, queue):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _drop(tables, masks, cell, bit, queue):  # type: ignore[no-untyped-def]
+def _drop(tables, masks, cell, bit, queue):
     """Take a candidate from a cell and propagate; False at a contradiction."""
     mask = masks[cell] & ~bit
     masks[cell] = mask
@@ -225,7 +225,7 @@ def _drop(tables, masks, cell, bit, queue):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _tightest(masks):  # type: ignore[no-untyped-def]
+def _tightest(masks):
     """An undecided cell with fewest candidates, or -1 if all are decided."""
     best, fewest = -1, 64
     for cell in range(len(masks)):
@@ -241,7 +241,7 @@ def _tightest(masks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _search(tables, work, limit, guesses):  # type: ignore[no-untyped-def]
+def _search(tables, work, limit, guesses):
     """Count solutions of ``work.levels[0]``, which is propagated, up to ``limit``.
 
     Returns the count, or -1 when ``guesses`` ran out, and the depth whose level is the last
@@ -275,7 +275,7 @@ def _search(tables, work, limit, guesses):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _shuffled(count, state):  # type: ignore[no-untyped-def]
+def _shuffled(count, state):
     order = np.arange(count)
     for i in range(count - 1, 0, -1):
         j = _below(i + 1, state)
@@ -284,7 +284,7 @@ def _shuffled(count, state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _draw_solution(tables, work):  # type: ignore[no-untyped-def]
+def _draw_solution(tables, work):
     """A full grid as masks: a random first row, then search, over again when it wanders."""
     masks = work.levels[0]
     while True:
@@ -298,7 +298,7 @@ def _draw_solution(tables, work):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _full(tables, solution):  # type: ignore[no-untyped-def]
+def _full(tables, solution):
     """The puzzle with every clue given."""
     cells = len(solution)
     sights = np.zeros((cells, tables.size + 1), np.int8)
@@ -310,7 +310,7 @@ def _full(tables, solution):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _blank(tables, puzzle, solution, cell):  # type: ignore[no-untyped-def]
+def _blank(tables, puzzle, solution, cell):
     """Take the clue of ``cell`` away."""
     bit = solution[cell]
     digit = _digit(bit)
@@ -326,7 +326,7 @@ def _blank(tables, puzzle, solution, cell):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _restore(tables, puzzle, solution, cell):  # type: ignore[no-untyped-def]
+def _restore(tables, puzzle, solution, cell):
     """Undo ``_blank``."""
     bit = solution[cell]
     digit = _digit(bit)
@@ -339,7 +339,7 @@ def _restore(tables, puzzle, solution, cell):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _is_needed(tables, work, puzzle, solution, cell):  # type: ignore[no-untyped-def]
+def _is_needed(tables, work, puzzle, solution, cell):
     """Whether blanking ``cell`` may have opened a solution that differs from ``solution`` there.
 
     Before, the solution was the only one, so it is enough to search with its digit barred.
@@ -365,7 +365,7 @@ def _is_needed(tables, work, puzzle, solution, cell):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def _remove_clues(tables, work, solution, target):  # type: ignore[no-untyped-def]
+def _remove_clues(tables, work, solution, target):
     """Blank cells in random order while the solution stays unique and clues exceed ``target``."""
     puzzle = _full(tables, solution)
     clues = len(solution)
@@ -381,7 +381,7 @@ def _remove_clues(tables, work, solution, target):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def fill(tables, seeds, targets, puzzles, solutions):  # type: ignore[no-untyped-def]
+def fill(tables, seeds, targets, puzzles, solutions):
     """Write a puzzle and its solution into each row of ``puzzles`` and ``solutions``."""
     for i in range(len(seeds)):
         work = _workspace(tables, seeds[i])
@@ -394,7 +394,7 @@ def fill(tables, seeds, targets, puzzles, solutions):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def count(tables, puzzle, limit):  # type: ignore[no-untyped-def]
+def count(tables, puzzle, limit):
     """Solutions of ``puzzle`` (int8 [C], 0 blank), counted up to ``limit``."""
     work = _workspace(tables, np.uint64(0))
     masks = work.levels[0]
