@@ -12,7 +12,7 @@ from engine.canvas import FinishReason, SamplingParams
 from engine.client import ModelInfo
 from service.messages import effort_to, method_from, outcome_from, report_from
 from solvers.base import Effort, Guidance, Method, Outcome, Report
-from solvers.sudoku.problem import ProblemError
+from solvers.problem_error import ProblemError
 from solvers.sudoku.text import parse_puzzle
 
 #: Cells row by row (0 for a blank), or their text: ``53..7....6..195...``.

@@ -21,7 +21,7 @@ from engine.canvas import CanvasError
 from engine.client import EngineOverloadedError, EngineStoppedError, UnknownModelError
 from service.logging import current_request_id
 from solvers.base import EffortError
-from solvers.sudoku.problem import ProblemError
+from solvers.problem_error import ProblemError
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,8 @@ from service.commands.console import Exit, err, fail, fail_call, run
 from service.commands.server_option import ServerOption, naming_timeout
 from service.messages import effort_to
 from solvers.base import Effort, EffortError, Guidance
-from solvers.sudoku.problem import ProblemError, SudokuProblem
+from solvers.problem_error import ProblemError
+from solvers.sudoku.problem import SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
 
 #: Seconds. A year; gRPC takes much longer deadlines for past ones.

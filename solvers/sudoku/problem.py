@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from solvers.problem_error import ProblemError
 from solvers.sudoku.geometry import Geometry, geometry
-
-
-class ProblemError(ValueError):
-    """A puzzle that is malformed.
-
-    Attributes:
-        field: the request's field at fault.
-        message: what was given and what is accepted.
-    """
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
 
 
 @dataclass(frozen=True)

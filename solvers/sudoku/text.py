@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from solvers.sudoku.problem import ProblemError, SudokuProblem
+from solvers.problem_error import ProblemError
+from solvers.sudoku.problem import SudokuProblem
 
 #: ``_SYMBOLS[d]`` is digit d in one character; the first is a blank.
 _SYMBOLS = ".123456789ABCDEFG"

@@ -22,7 +22,7 @@ from service.client_errors import (
 from service.client_messages import CanvasDraft, DenoisedCanvas, SudokuAnswer, SudokuDraft
 from service.server import Server
 from solvers.base import Effort, EffortError, Guidance, Method, Outcome
-from solvers.sudoku.problem import ProblemError
+from solvers.problem_error import ProblemError
 from tests.service.fakes import PUZZLE, SOLUTION, SUDOKU, TEXT, cells
 from tests.service.wire import finish
 

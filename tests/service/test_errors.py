@@ -14,7 +14,7 @@ from engine.client import EngineOverloadedError, EngineStoppedError, UnknownMode
 from service.errors import invalid_argument, wire_error
 from service.logging import bind_request_id, configure_logging
 from solvers.base import EffortError
-from solvers.sudoku.problem import ProblemError
+from solvers.problem_error import ProblemError
 from tests.service.wire import violation
 
 Code = grpc.StatusCode

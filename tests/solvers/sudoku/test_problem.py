@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from solvers.problem_error import ProblemError
 from solvers.sudoku.geometry import Geometry, geometry
-from solvers.sudoku.problem import ProblemError, SudokuProblem
+from solvers.sudoku.problem import SudokuProblem
 from solvers.sudoku.solver import SudokuSolver
 from tests.solvers.sudoku.reference import EASY, digits, units
 

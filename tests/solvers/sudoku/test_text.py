@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from solvers.problem_error import ProblemError
 from solvers.sudoku.geometry import geometry
-from solvers.sudoku.problem import ProblemError, SudokuProblem
+from solvers.sudoku.problem import SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
 from tests.solvers.sudoku.reference import EASY
 

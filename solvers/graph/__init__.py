@@ -1,0 +1,1 @@
+"""Problems on graphs: colouring, independent sets, Hamiltonian paths."""

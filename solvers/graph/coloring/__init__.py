@@ -1,0 +1,1 @@
+"""Colour the vertices of a graph so that no edge joins two of one colour."""

@@ -1,0 +1,1 @@
+"""Visit every vertex of a graph once, along its edges."""
