@@ -80,7 +80,7 @@ class HamiltonianProblem:
         return cls(graph, cycle, tuple(sorted(position_of.items())))
 
     def conflicts(self) -> tuple[Edge, ...]:
-        """Pairs of vertices that are clamped to successive positions and share no edge, ascending."""
+        """Pairs clamped to successive positions that share no edge, ascending."""
         n = self.graph.vertices
         vertex_at = {position: vertex for vertex, position in self.clamps}
         found = set()
