@@ -6,7 +6,7 @@ step. Shapes: B canvases, H heads, L positions, S prompt positions, d head size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.config import EVERYTHING, LayerType, ModelConfig
+from engine.relation_batch import RelationBatch
 from engine.relations import Relations
 
 
@@ -62,9 +63,7 @@ def plan_attention(
     Raises:
         ValueError: the model needs a relation that ``relations`` lacks.
     """
-    missing = set(config.relations.names) - set(relations.matrices if relations else ())
-    if missing:
-        raise ValueError(f"the canvas lacks relations that the model needs: {sorted(missing)}")
+    _refuse_missing(config, relations.matrices if relations else ())
     visible = prompt_visible or {}
     return {
         kind: tuple(
@@ -73,6 +72,30 @@ def plan_attention(
         )
         for kind in config.layer_types
     }
+
+
+def plan_own_attention(config: ModelConfig, own: RelationBatch) -> AttentionPlan:
+    """Decide how each head attends when every canvas of a batch has relations of its own.
+
+    Nobody sees padding but padding. There is no prompt.
+
+    Raises:
+        ValueError: the model needs a relation that the canvases lack.
+    """
+    _refuse_missing(config, own.masks)
+    everything = None if own.present is None else own.present[:, None, None, :]
+    masks = {EVERYTHING: everything, **{name: m[:, None] for name, m in own.masks.items()}}
+    return {
+        kind: tuple(
+            HeadGroup(heads, mask=masks[name]) for name, heads in _runs(config.head_relations(kind))
+        )
+        for kind in config.layer_types
+    }
+
+
+def _refuse_missing(config: ModelConfig, names: Iterable[str]) -> None:
+    if missing := set(config.relations.names) - set(names):
+        raise ValueError(f"the canvas lacks relations that the model needs: {sorted(missing)}")
 
 
 def prompt_visibility(

@@ -49,6 +49,7 @@ class LiveCanvases:
         self.ages = torch.from_numpy(rng.integers(0, settings.horizon, count)).to(device)
         self.keys = self._fresh_keys(count)
         self.canvas, self.belief = _first_state(self.problems, self.keys)
+        self.problems.labels[:] = source.labels_for(self.problems, self.canvas)
 
     @torch.no_grad()
     def advance(self, logits: Tensor) -> Tensor:
@@ -65,6 +66,7 @@ class LiveCanvases:
         )
         self.canvas, self.belief = step.canvas, step.belief
         self.ages = self.ages + 1
+        self.problems.labels[:] = self.source.labels_for(self.problems, step.draft)
         solved = (step.draft == self.problems.labels).all(dim=-1)
         tired = torch.from_numpy(self.rng.random(count) < settings.retire).to(self.device)
         retired = solved & tired
@@ -75,12 +77,12 @@ class LiveCanvases:
         if not len(where):
             return
         fresh = self.source.draw(len(where), self.rng).to(self.device)
-        for name in ("labels", "clamped", "domain"):
-            getattr(self.problems, name)[where] = getattr(fresh, name)
         self.keys[where] = self._fresh_keys(len(where))
         self.ages[where] = 0
         canvas, belief = _first_state(fresh, self.keys[where])
         self.canvas[where], self.belief[where] = canvas, belief
+        fresh.labels[:] = self.source.labels_for(fresh, canvas)
+        self.problems.overwrite(where, fresh)
 
     def _fresh_keys(self, count: int) -> Tensor:
         seeds = torch.from_numpy(self.rng.integers(0, 2**62, count)).to(self.device)

@@ -22,11 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.attention import plan_attention
+from engine.attention import plan_attention, plan_own_attention
 from engine.checkpoint import save_checkpoint
 from engine.model import DiffusionGemma
+from engine.relation_batch import RelationBatch
 from engine.training.rollout import LiveCanvases, RolloutSettings
-from engine.training.source import Lane
+from engine.training.source import Lane, Problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,24 +151,20 @@ class Trainer:
             self.save(state_path)
 
     def _loss_function(self, lane: Lane) -> Callable[[LiveCanvases], tuple[Tensor, Tensor]]:
-        plan = plan_attention(self.model.config, lane.source.relations, self.model.device)
+        config, shared = self.model.config, lane.source.relations
+        plan = shared and plan_attention(config, shared, self.model.device)
 
-        def forward(canvas: Tensor, belief: Tensor, labels: Tensor, free: Tensor, domain: Tensor):  # type: ignore[no-untyped-def]
-            logits = self.model.decode(canvas, belief, plan)
-            allowed = logits.masked_fill(~domain, -torch.inf)
-            losses = F.cross_entropy(allowed.flatten(0, 1), labels.flatten(), reduction="none")
-            weights = free.flatten().float()
+        def forward(canvas: Tensor, belief: Tensor, problems: Problems) -> tuple[Tensor, Tensor]:
+            attention = plan or plan_own_attention(config, problems.relations or RelationBatch({}))
+            logits = self.model.decode(canvas, belief, attention)
+            allowed = logits.masked_fill(~problems.domain, -torch.inf)
+            labels = problems.labels.flatten()
+            losses = F.cross_entropy(allowed.flatten(0, 1), labels, reduction="none")
+            weights = (~problems.clamped).flatten().float()
             return (losses * weights).sum() / weights.sum().clamp_min(1), logits.detach()
 
         run = torch.compile(forward, dynamic=False) if lane.compiled else forward
-
-        def loss_of(live: LiveCanvases) -> tuple[Tensor, Tensor]:
-            problems = live.problems
-            return run(  # type: ignore[no-any-return]
-                live.canvas, live.belief, problems.labels, ~problems.clamped, problems.domain
-            )
-
-        return loss_of
+        return lambda live: run(live.canvas, live.belief, live.problems)
 
     def _learn(self, loss: Tensor) -> float:
         settings = self.settings

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from engine.relations import Relations
 from engine.training.source import Problems
@@ -138,6 +139,10 @@ class SudokuSource:
         free_domain = torch.zeros(self.vocabulary, dtype=torch.bool)
         free_domain[1 : self.geometry.size + 1] = True
         return Problems.clamping(labels, torch.from_numpy(puzzles > 0), free_domain)
+
+    def labels_for(self, problems: Problems, draft: Tensor) -> Tensor:  # noqa: ARG002
+        """The one solution; see ``TrainingSource.labels_for``."""
+        return problems.labels
 
 
 def transform(
