@@ -75,11 +75,11 @@ def sudoku(
     that `inkfill serve --model OUT` serves.
     """
     # Training takes seconds to import, which --help need not wait for.
-    from solvers.sudoku.train import SudokuTraining, prepare
+    from solvers.sudoku.train import prepare
+    from solvers.training import TrainingOptions
 
-    options = SudokuTraining(
+    options = TrainingOptions(
         budget_s=minutes * 60,
-        extra=tuple(_extra(text) for text in extra or ()),
         device=device,
         threads=threads,
         canvases=canvases,
@@ -92,7 +92,7 @@ def sudoku(
         seed=seed,
     )
     try:
-        run = prepare(options, out)
+        run = prepare(options, out, [_extra(text) for text in extra or ()])
     except (ValueError, OSError) as error:
         fail(str(error))
     _log_start(out, run)

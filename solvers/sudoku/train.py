@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numba
-import torch
-
-from engine.checkpoint import load_checkpoint
 from engine.config import LayerConfig, ModelConfig, RelationConfig
-from engine.model import DiffusionGemma
-from engine.training.rollout import RolloutSettings
 from engine.training.source import Lane
-from engine.training.trainer import Trainer, TrainSettings
+from engine.training.trainer import Trainer
 from solvers.sudoku.codec import VOCABULARY
 from solvers.sudoku.data import GeneratedSupply, ListSupply, SudokuSource, read_puzzles
 from solvers.sudoku.geometry import MAX_SIZE, geometry
+from solvers.training import TrainingOptions, prepare_training
 
 _HEADS = ("row", "row", "column", "column", "box", "box", "all", "all")
 
@@ -92,86 +86,23 @@ def sudoku_lanes(
     return lanes
 
 
-@dataclass(frozen=True, kw_only=True)
-class SudokuTraining:
-    """What a training run may choose.
-
-    Attributes:
-        budget_s: wall-clock seconds, earlier runs in the same folder counted in.
-        extra: lists of training puzzles with their shares; see ``sudoku_lanes``.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: CPU threads; None for PyTorch's choice.
-        canvases: kept alive in the main lane.
-        horizon: steps after which a live canvas is replaced.
-        start: a Sudoku checkpoint whose weights a new run begins with; None draws them.
-        width, depth: of a model whose weights are drawn.
-        learning_rate: its peak.
-        compiled: whether the main lane's step goes through ``torch.compile``.
-        seed: of weights, data and noise.
-    """
-
-    budget_s: float
-    extra: tuple[tuple[Path, float], ...] = ()
-    device: str = "auto"
-    threads: int | None = None
-    canvases: int = 96
-    horizon: int = 16
-    start: Path | None = None
-    width: int = 96
-    depth: int = 4
-    learning_rate: float = 2e-3
-    compiled: bool = False
-    seed: int = 0
-
-
-def prepare(options: SudokuTraining, folder: Path) -> Trainer:
+def prepare(
+    options: TrainingOptions, folder: Path, extra: Sequence[tuple[Path, float]] = ()
+) -> Trainer:
     """A trainer that goes on from the state in ``folder``, if there is one.
 
+    Args:
+        options: what the run chose.
+        folder: made if need be.
+        extra: lists of training puzzles with their shares; see ``sudoku_lanes``.
+
     Raises:
-        ValueError: an extra list is malformed, the state is of a model of other sizes, the
-            checkpoint to begin with cannot be read or is for another task, or there is no GPU.
+        ValueError: an extra list is malformed; and see ``prepare_training``.
         OSError: a list cannot be read or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-        numba.set_num_threads(min(options.threads, numba.get_num_threads()))
-    lanes = sudoku_lanes(options.extra, canvases=options.canvases, compiled=options.compiled)
-    settings = TrainSettings(
-        budget_s=options.budget_s,
-        learning_rate=options.learning_rate,
-        rollout=RolloutSettings(horizon=options.horizon),
-        seed=options.seed,
-    )
-    trainer = Trainer(_new_model(options), lanes, settings)
-    state = folder / "state.pt"
-    if state.exists():
-        try:
-            trainer.load(state)
-        except RuntimeError as error:
-            raise ValueError(
-                f"{state} holds a model of other sizes; use its --width and --depth (or --start), "
-                f"or another folder ({error})"
-            ) from None
-    return trainer
+    lanes = sudoku_lanes(extra, canvases=options.canvases, compiled=options.compiled)
 
+    def config(width: int, depth: int) -> ModelConfig:
+        return sudoku_config(width=width, depth=depth)
 
-def _new_model(options: SudokuTraining) -> DiffusionGemma:
-    wanted = options.device
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: got 'cuda', which PyTorch does not find; accepted: cpu")
-    if options.start is not None:
-        return _started_model(options.start, wanted)
-    model = DiffusionGemma(sudoku_config(width=options.width, depth=options.depth))
-    model.init_weights(torch.Generator().manual_seed(options.seed))
-    return model.to(wanted)
-
-
-def _started_model(folder: Path, device: str) -> DiffusionGemma:
-    """The model of a checkpoint, ready to learn on."""
-    checkpoint = load_checkpoint(folder, device)
-    if checkpoint.config.task != "sudoku":
-        raise ValueError(f"{folder} is a checkpoint for {checkpoint.config.task}, not for sudoku")
-    return checkpoint.model.train().requires_grad_(True)
+    return prepare_training(options, folder, config, lanes)

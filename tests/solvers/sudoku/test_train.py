@@ -7,7 +7,8 @@ import torch
 
 from engine.checkpoint import CheckpointError, save_checkpoint
 from engine.model import DiffusionGemma
-from solvers.sudoku.train import SudokuTraining, prepare, sudoku_config
+from solvers.sudoku.train import prepare, sudoku_config
+from solvers.training import TrainingOptions
 from tests.engine.factories import small_model
 
 
@@ -18,7 +19,7 @@ def sudoku_model(seed: int) -> DiffusionGemma:
 
 
 def begun(folder: Path, start: Path) -> DiffusionGemma:
-    options = SudokuTraining(budget_s=1.0, canvases=1, device="cpu", start=start, seed=1)
+    options = TrainingOptions(budget_s=1.0, canvases=1, device="cpu", start=start, seed=1)
     return prepare(options, folder).model
 
 
@@ -35,7 +36,7 @@ def test_a_run_begins_with_the_weights_of_a_checkpoint_and_learns_on_them(tmp_pa
 
 def test_a_state_in_the_folder_wins_over_the_checkpoint_to_begin_with(tmp_path: Path) -> None:
     save_checkpoint(sudoku_model(seed=5), tmp_path / "start")
-    options = SudokuTraining(budget_s=1.0, canvases=1, device="cpu", start=tmp_path / "start")
+    options = TrainingOptions(budget_s=1.0, canvases=1, device="cpu", start=tmp_path / "start")
     earlier = prepare(options, tmp_path / "run")
     with torch.no_grad():
         earlier.model.norm.weight.fill_(7.0)
