@@ -106,6 +106,7 @@ class BatchState:
 
 def first_state(
     requests: Sequence[CanvasRequest],
+    length: int,
     domain: Tensor | None,
     first_belief: FirstBelief,
     vocabulary: int,
@@ -115,12 +116,12 @@ def first_state(
 
     Args:
         requests: canvases of one layout.
+        length: L.
         domain: bool [B, L, V] with clamps as domains of one, or None without any restriction.
         first_belief: the checkpoint's convention for free positions.
         vocabulary: V.
         device: where the tensors go.
     """
-    length = requests[0].length
     seeds = torch.tensor([r.seed for r in requests], device=device)
     candidates = torch.tensor([r.candidate for r in requests], device=device)
     keys = stream_keys(seeds, candidates)

@@ -14,35 +14,14 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from engine.attention import AttentionPlan, plan_attention, prompt_visibility
+from engine.batch_context import BatchContext, guide_by, rule_of
 from engine.batch_state import BatchState, first_state
-from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
-from engine.constraints import Constraint
-from engine.guidance import EagerGuide, Guide
-from engine.kernels.cpu_guide import cpu_guide
+from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason, Mask
+from engine.guidance import Guide
+from engine.layout import Layout
 from engine.model import DiffusionGemma, PromptCache
-from engine.relations import Relations
 from engine.sampler import Projection, StepResult, confident
 from engine.stepper import EagerStepper, Stepper
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What canvases must share to be stepped together; relations and constraint by identity."""
-
-    length: int
-    relations: Relations | None
-    constraint: Constraint | None
-    restricted: bool
-    prompted: bool
-
-    @classmethod
-    def of(cls, request: CanvasRequest) -> Layout:
-        """The layout of a request."""
-        restricted = request.domain is not None or bool((request.clamps != FREE).any())
-        return cls(
-            request.length, request.relations, request.constraint, restricted, bool(request.prompt)
-        )
 
 
 @dataclass(eq=False)
@@ -97,12 +76,10 @@ class CanvasBatch(Generic[T]):
         self.layout = layout
         reference = EagerStepper(model)
         self._steppers: Sequence[Stepper] = (reference,) if fast is None else (fast, reference)
-        self._guide = _guide_by(layout.constraint, model)
         self.tickets: list[T] = []
         self._state: BatchState | None = None
         self._caches: list[PromptCache] = []
-        self._plan: AttentionPlan | None = None
-        self._prompt: PromptCache | None = None
+        self._context: BatchContext | None = None
 
     def __len__(self) -> int:
         return len(self.tickets)
@@ -117,7 +94,12 @@ class CanvasBatch(Generic[T]):
         domain, possible = self._domains(requests)
         config = self.model.config
         state = first_state(
-            requests, domain, config.first_belief, config.vocab_size, self.model.device
+            requests,
+            self.layout.length,
+            domain,
+            config.first_belief,
+            config.vocab_size,
+            self.model.device,
         )
         refused = [
             _contradicted(t, state, i) for i, t in enumerate(tickets) if not bool(possible[i])
@@ -147,15 +129,25 @@ class CanvasBatch(Generic[T]):
         possible = torch.ones(len(requests), dtype=torch.bool, device=device)
         if not self.layout.restricted:
             return None, possible
-        vocabulary = self.model.config.vocab_size
-        domain = torch.stack([torch.from_numpy(r.full_domain(vocabulary)) for r in requests])
+        vocabulary, length = self.model.config.vocab_size, self.layout.length
+        domain = torch.stack([_padded(r.full_domain(vocabulary), length) for r in requests])
         domain = domain.to(device)
-        guided = torch.tensor([r.guided for r in requests], device=device)
-        if self._guide is not None and bool(guided.any()):
-            pruned = self._guide.prune(domain[guided])
-            possible[guided] = pruned.any(dim=-1).all(dim=-1)
-            domain[guided] = torch.where(possible[guided][:, None, None], pruned, domain[guided])
+        guided = [i for i, r in enumerate(requests) if r.guided]
+        if guide := self._guide_for([requests[i] for i in guided]):
+            rows = torch.tensor(guided, device=device)
+            pruned = guide.prune(domain[rows])
+            possible[rows] = pruned.any(dim=-1).all(dim=-1)
+            domain[rows] = torch.where(possible[rows][:, None, None], pruned, domain[rows])
         return domain, possible
+
+    def _guide_for(self, requests: Sequence[CanvasRequest]) -> Guide | None:
+        """What guides these canvases; None if there are none, or no rule."""
+        if not requests:
+            return None
+        if self.layout.fixed and self._context is not None:
+            return self._context.guide
+        rule = rule_of(self.layout, requests, self.model.device)
+        return None if rule is None else guide_by(rule, self.model)
 
     def _extend(self, state: BatchState, tickets: list[T]) -> None:
         self._state = state if self._state is None else self._state.join(state)
@@ -163,27 +155,27 @@ class CanvasBatch(Generic[T]):
         if self.layout.prompted:
             tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
             self._caches += [self.model.encode(t)[1] for t in tokens]
-            self._plan = self._prompt = None
+        self._members_changed()
 
-    def _attention(self) -> tuple[AttentionPlan, PromptCache | None]:
-        """The plan, and the prompts of the present members, for which it is made again."""
-        if self._plan is None:
-            config, device = self.model.config, self.model.device
-            visible = None
-            if self.layout.prompted:
-                self._prompt = PromptCache.pad(self._caches)
-                visible = prompt_visibility(config, self._prompt.lengths, self.layout.length)
-            self._plan = plan_attention(config, self.layout.relations, device, visible)
-        return self._plan, self._prompt
+    def _members_changed(self) -> None:
+        if not self.layout.fixed:
+            self._context = None
+
+    def _surroundings(self) -> BatchContext:
+        """The context of the present members."""
+        if self._context is None:
+            requests = [t.request for t in self.tickets]
+            self._context = BatchContext.of(self.model, self.layout, requests, self._caches)
+        return self._context
 
     def _denoise(self, state: BatchState) -> StepResult:
-        plan, prompt = self._attention()
+        context = self._surroundings()
+        plan, prompt, guide = context.plan, context.prompt, context.guide
         stepper = next(s for s in self._steppers if s.supports(plan, prompt))
-        if self._guide is None or not bool(state.guided.any()):
+        if guide is None or not bool(state.guided.any()):
             return stepper.step(state, plan, prompt, None)
-        project = _projection(self._guide, state.guided)
-        step = stepper.step(state, plan, prompt, project)
-        return step if state.domain is None else _dive(self._guide, step, state, state.domain)
+        step = stepper.step(state, plan, prompt, _projection(guide, state.guided))
+        return step if state.domain is None else _dive(guide, step, state, state.domain)
 
     def _finished(self, state: BatchState, step: StepResult) -> list[FinishReason | None]:
         """Why each canvas leaves now, or None."""
@@ -191,9 +183,9 @@ class CanvasBatch(Generic[T]):
         settled = (state.unchanged >= state.stability) & confident(
             step.entropy, state.confidence, state.free
         )
-        satisfied = torch.zeros_like(spent)
-        if self.layout.constraint is not None:
-            satisfied = self.layout.constraint.violations(step.draft) == 0
+        satisfied, rule = torch.zeros_like(spent), self._surroundings().rule
+        if rule is not None:
+            satisfied = rule.violations(step.draft) == 0
         flags = zip(satisfied.tolist(), settled.tolist(), spent.tolist(), strict=True)
         return [_reason(*flag) for flag in flags]
 
@@ -201,10 +193,9 @@ class CanvasBatch(Generic[T]):
         if not any(t.wants_drafts for t in self.tickets):
             return []
         steps = state.steps.tolist()
-        tokens, accepted = step.draft.cpu().numpy(), step.accepted.cpu().numpy()
-        entropy = step.entropy.cpu().numpy()
+        shown = [x.cpu().numpy() for x in (step.draft, step.accepted, step.entropy)]
         return [
-            (ticket, Draft(steps[i], tokens[i], accepted[i], entropy[i]))
+            (ticket, Draft(steps[i], *(x[i, : ticket.request.length] for x in shown)))
             for i, ticket in enumerate(self.tickets)
             if ticket.wants_drafts
         ]
@@ -228,17 +219,17 @@ class CanvasBatch(Generic[T]):
         self.tickets = [self.tickets[i] for i in rows]
         if self._caches:
             self._caches = [self._caches[i] for i in rows]
-            self._plan = self._prompt = None
+        self._members_changed()
         index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
         self._state = self._state.keep(index) if rows else None
 
 
-def _guide_by(constraint: Constraint | None, model: DiffusionGemma) -> Guide | None:
-    """What guides the canvases of a layout, by the fastest code for the model's device."""
-    if constraint is None:
-        return None
-    fast = cpu_guide(constraint, model.device, model.config.vocab_size)
-    return fast or EagerGuide(constraint)
+def _padded(domain: Mask, length: int) -> Tensor:
+    """A domain [n, V] as [length, V]; padding has token 0 alone."""
+    padded = torch.zeros(length, domain.shape[1], dtype=torch.bool)
+    padded[:, 0] = True
+    padded[: len(domain)] = torch.from_numpy(domain)
+    return padded
 
 
 def _projection(guide: Guide, guided: Tensor) -> Projection:
@@ -264,24 +255,26 @@ def _reason(satisfied: bool, settled: bool, spent: bool) -> FinishReason | None:
 def _result(
     ticket: Ticket, step: StepResult, row: int, reason: FinishReason, steps: int, now: float
 ) -> CanvasResult:
+    own = (row, slice(ticket.request.length))  # without padding
     return CanvasResult(
-        tokens=step.draft[row].cpu().numpy(),
-        entropy=step.entropy[row].cpu().numpy(),
-        candidate_mass=step.candidate_mass[row].cpu().numpy(),
+        tokens=step.draft[own].cpu().numpy(),
+        entropy=step.entropy[own].cpu().numpy(),
+        candidate_mass=step.candidate_mass[own].cpu().numpy(),
         reason=reason,
         steps=steps,
         queue_ms=(ticket.admitted - ticket.submitted) * 1e3,
         compute_ms=(now - ticket.admitted) * 1e3,
-        belief=step.belief[row].cpu().numpy() if ticket.request.wants_belief else None,
+        belief=step.belief[own].cpu().numpy() if ticket.request.wants_belief else None,
     )
 
 
 def _contradicted(ticket: T, state: BatchState, row: int) -> Departure[T]:
     """The departure of a canvas that has no completion: its starting state, after no step."""
-    belief = state.belief[row]
+    own = (row, slice(ticket.request.length))
+    belief = state.belief[own]
     entropy = -(belief * belief.log().clamp_min(-1e30)).sum(dim=-1)
     result = CanvasResult(
-        tokens=state.canvas[row].cpu().numpy(),
+        tokens=state.canvas[own].cpu().numpy(),
         entropy=entropy.cpu().numpy(),
         candidate_mass=torch.ones_like(entropy).cpu().numpy(),
         reason=FinishReason.CONTRADICTION,

@@ -17,7 +17,7 @@ from types import TracebackType
 import structlog
 import torch
 
-from engine.batcher import CanvasBatch, Layout
+from engine.batcher import CanvasBatch
 from engine.canvas import CanvasError, CanvasRequest, CanvasResult
 from engine.checkpoint import Checkpoint
 from engine.client import (
@@ -35,8 +35,12 @@ from engine.kernels.compilation import log_compilation
 from engine.kernels.cpu_decoder import supports_model
 from engine.kernels.cpu_guide import compile_guides
 from engine.kernels.cpu_stepper import CpuStepper
+from engine.layout import Layout
 
 log = structlog.get_logger(__name__)
+
+#: Positions; on a GPU short canvases are padded to a multiple of this.
+_BUCKET = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +215,8 @@ class Engine:
         """Admit, then step every batch once."""
         arrivals: dict[tuple[str, Layout], list[Job]] = {}
         for job in admitted:
-            arrivals.setdefault((job.model, Layout.of(job.request)), []).append(job)
+            layout = Layout.of(job.request, self._bucket(job.model))
+            arrivals.setdefault((job.model, layout), []).append(job)
         for key in {**self._running, **arrivals}:
             try:
                 self._advance(key, arrivals.get(key, ()))
@@ -220,6 +225,10 @@ class Engine:
                 batch = self._running.pop(key, None)
                 lost = {*(batch.tickets if batch else ()), *arrivals.get(key, ())}
                 tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
+
+    def _bucket(self, model: str) -> int:
+        """Canvases of several lengths share a batch where that is computed as one."""
+        return 1 if self._checkpoints[model].model.device.type == "cpu" else _BUCKET
 
     def _advance(self, key: tuple[str, Layout], arrivals: Sequence[Job]) -> None:
         batch = self._running.get(key)

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engine.constraints import Constraint
+from engine.constraints.base import BatchConstraint
 from engine.sampler import StepResult
 
 #: Percentages of the undecided positions that take their tokens, tried in this order; then a
@@ -33,10 +33,10 @@ class Guide(Protocol):
     """A constraint at work on batches of one layout. Each canvas is computed alone."""
 
     def prune(self, domain: Tensor) -> Tensor:
-        """See ``Constraint.prune``."""
+        """See ``BatchConstraint.prune``."""
 
     def project(self, belief: Tensor) -> Tensor:
-        """See ``Constraint.project``."""
+        """See ``BatchConstraint.project``."""
 
     def dive(self, step: StepResult, domain: Tensor, gumbel: Tensor) -> StepResult:
         """Make the draft of a step consistent, as far as can be.
@@ -55,15 +55,15 @@ class Guide(Protocol):
 class EagerGuide:
     """The reference, in PyTorch, for every constraint and device."""
 
-    def __init__(self, constraint: Constraint) -> None:
+    def __init__(self, constraint: BatchConstraint) -> None:
         self._constraint = constraint
 
     def prune(self, domain: Tensor) -> Tensor:
-        """See ``Constraint.prune``."""
+        """See ``BatchConstraint.prune``."""
         return self._constraint.prune(domain)
 
     def project(self, belief: Tensor) -> Tensor:
-        """See ``Constraint.project``."""
+        """See ``BatchConstraint.project``."""
         return self._constraint.project(belief)
 
     def dive(self, step: StepResult, domain: Tensor, gumbel: Tensor) -> StepResult:

@@ -53,6 +53,11 @@ class Relations:
         found = {name: partition_of(matrix) for name, matrix in self.matrices.items()}
         return {name: cells for name, cells in found.items() if cells is not None}
 
+    @property
+    def are_partitions(self) -> bool:
+        """Whether every relation is one; see ``partitions``."""
+        return len(self.partitions) == len(self.matrices)
+
 
 def partition_of(matrix: BoolMatrix) -> Cells | None:
     """The equal classes of an equivalence relation, ``int64 [classes, size]``, or None.

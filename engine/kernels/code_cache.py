@@ -21,7 +21,11 @@ from numba import config
 
 _HERE = Path(__file__).parent
 #: What is compiled, and what it takes constants from, which become part of the code.
-SOURCES = (*_HERE.glob("*.py"), _HERE.parent / "guidance.py")
+SOURCES = (
+    *_HERE.glob("*.py"),
+    *(_HERE.parent / "constraints").glob("*.py"),
+    _HERE.parent / "guidance.py",
+)
 
 
 def use_code_cache() -> None:

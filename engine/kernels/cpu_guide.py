@@ -10,9 +10,14 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from engine.constraints import AllDifferent, Constraint
+from engine.constraints import AllDifferent, AtMostOne, NotEqual, Tour
+from engine.constraints.at_most_one import AtMostOneBatch
+from engine.constraints.base import BatchConstraint
+from engine.constraints.not_equal import NotEqualBatch
+from engine.constraints.tour import TourBatch
 from engine.guidance import ROUNDS, SHARES, WIDEST_MARGIN, token_scores
 from engine.kernels.cpu_all_different import CpuAllDifferent
+from engine.kernels.cpu_at_most_one import CpuAtMostOne
 from engine.kernels.cpu_gemm import Floats
 from engine.kernels.cpu_masks import (
     MAX_TOKENS,
@@ -25,6 +30,8 @@ from engine.kernels.cpu_masks import (
     pack,
     unpack,
 )
+from engine.kernels.cpu_not_equal import CpuNotEqual
+from engine.kernels.cpu_tour import CpuTour
 from engine.sampler import StepResult
 
 
@@ -32,7 +39,7 @@ class CpuRule(Protocol):
     """The compiled counterpart of a constraint."""
 
     def prune(self, masks: Masks, rows: Rows) -> None:
-        """Do in place to these rows of uint64 [B, L] what ``Constraint.prune`` does.
+        """Do in place to these rows of uint64 [B, L] what ``BatchConstraint.prune`` does.
 
         A row that is found to have no completion becomes 0 everywhere.
         """
@@ -41,12 +48,12 @@ class CpuRule(Protocol):
 class CpuGuide:
     """An ``engine.guidance.Guide``."""
 
-    def __init__(self, constraint: Constraint, rule: CpuRule) -> None:
+    def __init__(self, constraint: BatchConstraint, rule: CpuRule) -> None:
         self._constraint = constraint
         self._rule = rule
 
     def prune(self, domain: Tensor) -> Tensor:
-        """See ``Constraint.prune``."""
+        """See ``BatchConstraint.prune``."""
         masks = _masks(domain)
         self._rule.prune(masks, np.arange(len(masks)))
         pruned = torch.empty_like(domain)
@@ -54,7 +61,7 @@ class CpuGuide:
         return pruned
 
     def project(self, belief: Tensor) -> Tensor:
-        """See ``Constraint.project``."""
+        """See ``BatchConstraint.project``."""
         return self._constraint.project(belief)
 
     def dive(self, step: StepResult, domain: Tensor, gumbel: Tensor) -> StepResult:
@@ -87,22 +94,43 @@ _SINGLE, _WITHOUT = 0, -1
 _LOWEST = np.float32(-np.inf)
 
 
-def cpu_guide(constraint: Constraint, device: torch.device, vocabulary: int) -> CpuGuide | None:
+def cpu_guide(
+    constraint: BatchConstraint, device: torch.device, vocabulary: int
+) -> CpuGuide | None:
     """The guide by a constraint on a device; None where only the reference will do."""
-    if device.type == "cpu" and vocabulary <= MAX_TOKENS:
-        match constraint:
-            case AllDifferent():
-                return CpuGuide(constraint, CpuAllDifferent(constraint))
+    if device.type == "cpu" and vocabulary <= MAX_TOKENS and (rule := _compiled(constraint)):
+        return CpuGuide(constraint, rule)
+    return None
+
+
+def _compiled(constraint: BatchConstraint) -> CpuRule | None:
+    match constraint:
+        case AllDifferent():
+            return CpuAllDifferent(constraint)
+        case NotEqualBatch():
+            return CpuNotEqual(constraint)
+        case AtMostOneBatch():
+            return CpuAtMostOne(constraint)
+        case TourBatch():
+            return CpuTour(constraint)
     return None
 
 
 def compile_guides() -> None:
     """Guide the smallest canvas, so that no caller's first guided step waits for the compiler."""
-    pair = AllDifferent(2, np.array([[0, 1]]))
-    guide = CpuGuide(pair, CpuAllDifferent(pair))
+    cpu, edge = torch.device("cpu"), np.array([[False, True], [True, False]])
+    rules = (
+        AllDifferent(2, np.array([[0, 1]])),
+        NotEqual(edge),
+        AtMostOne(edge),
+        Tour(edge, False),
+    )
     cells, tokens = torch.zeros(1, 2, dtype=torch.int64), torch.full((1, 2, 2), 0.5)
     step = StepResult(tokens, cells, cells, cells > 0, tokens[0], tokens[0])
-    guide.dive(step, guide.prune(tokens > 0), tokens)
+    for rule in rules:
+        guide = cpu_guide(rule.stack((), 2, cpu), cpu, 2)
+        assert guide is not None
+        guide.dive(step, guide.prune(tokens > 0), tokens)
 
 
 def _masks(domain: Tensor) -> Masks:

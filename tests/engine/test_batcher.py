@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batcher import CanvasBatch, Layout, Ticket
+from engine.batcher import CanvasBatch, Ticket
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
 from engine.generation import GenerationParams, counter_noise, generate
 from engine.kernels.cpu_stepper import CpuStepper
+from engine.layout import Layout
 from engine.model import DiffusionGemma
 from engine.stepper import Stepper
 from tests.engine.factories import (
@@ -184,6 +185,16 @@ class AnyRule:
     """The same rule as ``CONSTRAINT``, unknown to compiled code."""
 
     violations, prune, project = CONSTRAINT.violations, CONSTRAINT.prune, CONSTRAINT.project
+
+    @property
+    def family(self) -> "AnyRule":
+        return self
+
+    def stack(self, others: object, length: int, device: torch.device) -> "AnyRule":
+        return self
+
+    def keep(self, rows: torch.Tensor) -> "AnyRule":
+        return self
 
 
 def test_a_rule_without_compiled_code_guides_to_the_same_answers() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.batcher import CanvasBatch, Layout, StepOutcome
+from engine.batcher import CanvasBatch, StepOutcome
 from engine.canvas import CanvasError, Draft, SamplingParams
 from engine.client import (
     DenoisingError,
@@ -19,6 +19,7 @@ from engine.client import (
 from engine.cores import usable_cores
 from engine.engine import Engine, EngineLimits
 from engine.job import Job
+from engine.layout import Layout
 from tests.engine.factories import RELATIONS, checkpoint, latin_request, plain_model, small_model
 
 ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)

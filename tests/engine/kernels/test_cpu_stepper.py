@@ -31,7 +31,7 @@ def starting_state(model: DiffusionGemma, count: int, *, restricted: bool = True
     requests = [latin_request(known, seed=i) for i, known in enumerate(clues)]
     domain = torch.stack([torch.from_numpy(r.full_domain(VOCABULARY)) for r in requests])
     chosen = domain if restricted else None
-    return first_state(requests, chosen, model.config.first_belief, VOCABULARY, CPU)
+    return first_state(requests, CELLS, chosen, model.config.first_belief, VOCABULARY, CPU)
 
 
 def assert_same(found: StepResult, expected: StepResult) -> None:

@@ -1,36 +1,19 @@
-"""Rules that couple positions of a canvas: the protocol and the all-different family.
+"""All positions of a group differ: Sudoku's rows, columns and boxes, Latin squares.
 
-A constraint belongs to a layout and is shared by every canvas laid out that way, so its methods
-are batched. Shapes: B canvases, L positions, V tokens, G groups of n positions.
+Every canvas of a layout shares one such rule. Shapes: B canvases, L positions, V tokens, G groups
+of n positions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-
-
-class Constraint(Protocol):
-    """What a coupling rule can do with a batch of canvases."""
-
-    def violations(self, tokens: Tensor) -> Tensor:
-        """How many places of each canvas break the rule: int64 [B, L] -> int64 [B]."""
-
-    def prune(self, domain: Tensor) -> Tensor:
-        """Drop tokens that no solution can have: bool [..., B, L, V] -> the same shape.
-
-        Sound: a token that some completion of the domain allows is never dropped. A canvas that
-        is found to have no completion is left without any token.
-        """
-
-    def project(self, belief: Tensor) -> Tensor:
-        """Move the belief towards the rule: float32 [B, L, V] -> the same, rows summing to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +34,32 @@ class AllDifferent:
     complete: bool = True
     balance_rounds: int = 4
 
+    @property
+    def family(self) -> AllDifferent:
+        """The rule itself, which canvases of one layout share."""
+        return self
+
+    def stack(
+        self,
+        others: Sequence[AllDifferent],  # noqa: ARG002  # all the same object
+        length: int,  # noqa: ARG002
+        device: torch.device,  # noqa: ARG002
+    ) -> AllDifferent:
+        """The rule itself; see ``Constraint.stack``."""
+        return self
+
+    def keep(self, rows: Tensor) -> AllDifferent:  # noqa: ARG002
+        """The rule itself; see ``BatchConstraint.keep``."""
+        return self
+
     def violations(self, tokens: Tensor) -> Tensor:
-        """Surplus occurrences, summed over groups; see ``Constraint.violations``."""
+        """Surplus occurrences, summed over groups; see ``BatchConstraint.violations``."""
         members = torch.from_numpy(self.groups).to(tokens.device)
         ordered = tokens[:, members].sort(dim=-1).values
         return (ordered[..., 1:] == ordered[..., :-1]).sum(dim=(1, 2))
 
     def prune(self, domain: Tensor) -> Tensor:
-        """Naked and hidden singles to the fixed point; see ``Constraint.prune``.
+        """Naked and hidden singles to the fixed point; see ``BatchConstraint.prune``.
 
         A position with one token left takes it from the others of its groups. A group that allows
         no more tokens in all than it has positions needs each of them: one with a single place

@@ -1,0 +1,91 @@
+"""What surrounds the canvases of a batch: how they attend, after what, and under which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from engine.attention import (
+    AttentionPlan,
+    plan_attention,
+    plan_own_attention,
+    prompt_visibility,
+)
+from engine.canvas import CanvasRequest
+from engine.constraints.base import BatchConstraint
+from engine.guidance import EagerGuide, Guide
+from engine.kernels.cpu_guide import cpu_guide
+from engine.layout import Layout
+from engine.model import DiffusionGemma, PromptCache
+from engine.relation_batch import RelationBatch
+
+
+@dataclass(frozen=True, eq=False)
+class BatchContext:
+    """Made of the members of a batch, in order, and made anew when they change.
+
+    Attributes:
+        plan: how each layer type attends.
+        prompt: keys and values of what precedes each canvas; None for nothing.
+        rule: None without a constraint.
+        guide: the rule at work; None without one.
+    """
+
+    plan: AttentionPlan
+    prompt: PromptCache | None
+    rule: BatchConstraint | None
+    guide: Guide | None
+
+    @classmethod
+    def of(
+        cls,
+        model: DiffusionGemma,
+        layout: Layout,
+        requests: Sequence[CanvasRequest],
+        caches: Sequence[PromptCache] = (),
+    ) -> BatchContext:
+        """The context of canvases of one layout.
+
+        Args:
+            model: the network.
+            layout: of the canvases.
+            requests: at least one.
+            caches: one a canvas where there are prompts.
+        """
+        prompt = PromptCache.pad(caches) if layout.prompted else None
+        rule = rule_of(layout, requests, model.device)
+        guide = None if rule is None else guide_by(rule, model)
+        return cls(_plan(model, layout, requests, prompt), prompt, rule, guide)
+
+
+def rule_of(
+    layout: Layout, requests: Sequence[CanvasRequest], device: torch.device
+) -> BatchConstraint | None:
+    """The rule of canvases of one layout, at least one; None without a constraint."""
+    first, *others = [r.constraint for r in requests]
+    if first is None:
+        return None
+    return first.stack([rule for rule in others if rule is not None], layout.length, device)
+
+
+def guide_by(rule: BatchConstraint, model: DiffusionGemma) -> Guide:
+    """What guides canvases by a rule, in the fastest code for the model's device."""
+    return cpu_guide(rule, model.device, model.config.vocab_size) or EagerGuide(rule)
+
+
+def _plan(
+    model: DiffusionGemma,
+    layout: Layout,
+    requests: Sequence[CanvasRequest],
+    prompt: PromptCache | None,
+) -> AttentionPlan:
+    config, device = model.config, model.device
+    if layout.own:
+        relations = [r.relations for r in requests if r.relations is not None]
+        return plan_own_attention(config, RelationBatch.stack(relations, layout.length, device))
+    visible = None
+    if prompt is not None:
+        visible = prompt_visibility(config, prompt.lengths, layout.length)
+    return plan_attention(config, layout.relations, device, visible)
