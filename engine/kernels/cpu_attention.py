@@ -1,5 +1,7 @@
 """Attention within the classes of a partition on the CPU; full attention is one class of all.
 
+A mask is added to the scores of such a class.
+
 Scores are kept transposed, sixteen queries in the lanes of a vector, so that softmax runs down
 the keys lane by lane and nothing is summed across lanes. Exponentials are powers of two: the
 query norm's weight carries log2(e).
@@ -38,15 +40,21 @@ _LEAST = np.float32(-100)
 
 
 @njit(cache=True, nogil=True)
-def attend(work, at, layer, weights, eps, groups, index, rows):
-    """All heads of a layer: from its projection to ``heads``, ``rows`` rows."""
+def attend(work, at, layer, weights, eps, groups, index, masks, rows):
+    """All heads of a layer: from its projection to ``heads``, ``rows`` rows.
+
+    ``masks`` are the canvas's, [M, L, L in whole vectors]; see ``HeadLayout``.
+    """
     _normalise_units(work, at, layer, eps, rows)
     for g in range(layer.first_group, layer.last_group):
         group = groups[g]
         for head in range(group.first_head, group.last_head):
             for klass in range(group.classes):
                 cells_at = group.cells_at + klass * group.stride
-                _attend_class(work, at, layer, weights, eps, index, cells_at, group.size, head)
+                _attend_class(
+                    work, at, layer, weights, eps, index, cells_at, group.size, head,
+                    masks, group.mask,
+                )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -80,8 +88,10 @@ def _normalise_wide(work, start, first, last, width, size, eps, sums):
 
 
 @njit(cache=True, nogil=True)
-def _attend_class(work, at, layer, weights, eps, index, cells_at, size, head):
-    """One head on the ``size`` cells of one class."""
+def _attend_class(
+    work, at, layer, weights, eps, index, cells_at, size, head, masks, mask
+):  # fmt: skip
+    """One head on the ``size`` cells of one class, under a mask if that is not -1."""
     stride = layer.projected_stride
     kv = head // (layer.heads // layer.kv_heads) * layer.width
     keys = at.projected + layer.keys_from + kv
@@ -89,6 +99,8 @@ def _attend_class(work, at, layer, weights, eps, index, cells_at, size, head):
     for start in range(0, size, 16):
         _take_queries(work, at, layer, weights, eps, index, cells_at + start, head)
         _score(work, at, keys, stride, index, cells_at, size, layer.width)
+        if mask >= 0:
+            _hide(work, at, masks[mask], start, size)
         _softmax(work, at, size)
         present = min(16, size - start)
         for c in range(0, layer.width, 16):
@@ -125,6 +137,14 @@ def _score(work, at, keys, stride, index, cells_at, size, depth):
             at.scores + first * 16, count,
         )  # fmt: skip
         first += count
+
+
+@njit(cache=True, nogil=True)
+def _hide(work, at, mask, start, keys):
+    """Add a mask to the scores [keys, 16] of the queries from ``start`` on."""
+    for j in range(keys):
+        score = at.scores + j * 16
+        store(work, score, add(load(work, score), load(mask[j], start)))
 
 
 @njit(cache=True, nogil=True)

@@ -104,11 +104,6 @@ class CpuDecoder:
         self._fill_tables(model.config.vocab_size)
         self._compile(model)
 
-    @staticmethod
-    def supports(plan: AttentionPlan) -> bool:
-        """Whether every head attends within classes or everywhere, none by mask."""
-        return all(group.mask is None for groups in plan.values() for group in groups)
-
     def decode(
         self,
         canvas: Tensor,
@@ -128,7 +123,7 @@ class CpuDecoder:
             Softcapped logits, float32 [B, L, V], 0 where ``free`` is False.
 
         Raises:
-            ValueError: the plan has masks, or is for another length.
+            ValueError: the plan is for another length or number of canvases, or has a prompt.
         """
         logits = torch.zeros(*canvas.shape, self.vocabulary)
         self.run(plan, DecoderInputs.of(canvas, belief, free, logits))
@@ -150,12 +145,14 @@ class CpuDecoder:
             then: what the decoding threads do next with a tile, while it is in their cache.
 
         Raises:
-            ValueError: the plan has masks, or is for another length.
+            ValueError: the plan is for another length or number of canvases, or has a prompt.
         """
         batch, length = inputs.canvas.shape
         laid = self._lay_out(plan, length)
         network = self._weights.model, laid.layers, self._weights.flat
-        heads = laid.layout.groups, laid.layout.index
+        heads = laid.layout.groups, laid.layout.index, laid.layout.masks
+        if len(laid.layout.masks) not in (1, batch):
+            raise ValueError(f"the plan is for {len(laid.layout.masks)} canvases, got {batch}")
         reads = inputs.canvas, inputs.belief, inputs.free
 
         def work(first: int, last: int, member: int) -> None:

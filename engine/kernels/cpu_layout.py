@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from engine.attention import AttentionPlan, HeadGroup
 from engine.config import LayerType
 from engine.kernels.cpu_gemm import Floats, padded
 from engine.kernels.simd import LANES
+
+#: Added to the score of a key that a query does not see.
+UNSEEN = np.float32(-1e30)
 
 Ints = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
@@ -42,8 +46,8 @@ LAYER = _record(
     "first_group last_group"
 )
 #: Adjacent heads that attend alike: ``classes`` rows of ``size`` cells, each row of the index
-#: padded to ``stride``.
-GROUP = _record("first_head last_head classes size stride cells_at")
+#: padded to ``stride``; ``mask`` is the number of the mask that they obey, -1 for none.
+GROUP = _record("first_head last_head classes size stride cells_at mask")
 #: Where a thread keeps what: float32 offsets.
 BUFFERS = _record(
     "residual normed belief measured inner projected queries scores sums heads dense expert"
@@ -88,21 +92,25 @@ class HeadLayout:
         groups: of all layer types, ``GROUP`` records.
         index: the cells of the groups' classes; padding repeats a class's last cell.
         spans: for each layer type, its first and last group.
+        masks: float32 [B or 1, M, L keys, L queries in whole vectors], what is added to scores: 0
+            where a query sees a key, else a number that no score makes up for.
     """
 
     length: int
     groups: Records
     index: Ints
     spans: dict[LayerType, tuple[int, int]]
+    masks: Floats
 
     @classmethod
     def of(cls, plan: AttentionPlan, length: int) -> HeadLayout:
         """Lay a plan out for canvases of ``length`` cells.
 
         Raises:
-            ValueError: a group attends by mask, or is for another length.
+            ValueError: a group is for another length, or sees a prompt.
         """
         groups: list[tuple[int, ...]] = []
+        masks = _Masks(length)
         cells: list[Ints] = []
         spans: dict[LayerType, tuple[int, int]] = {}
         at = 0
@@ -113,17 +121,56 @@ class HeadLayout:
                 count, size = classes.shape
                 stride = padded(size, LANES)
                 groups.append(
-                    (group.heads.start, group.heads.stop, count, size, stride, at),
+                    (
+                        group.heads.start,
+                        group.heads.stop,
+                        count,
+                        size,
+                        stride,
+                        at,
+                        masks.number(group.mask),
+                    ),
                 )
                 cells.append(np.pad(classes, ((0, 0), (0, stride - size)), mode="edge").ravel())
                 at += count * stride
-        return cls(length, np.array(groups, GROUP), np.concatenate(cells), spans)
+        return cls(length, np.array(groups, GROUP), np.concatenate(cells), spans, masks.stacked())
+
+
+class _Masks:
+    """The different masks of a plan, in the order in which they are met."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._met: list[Tensor] = []
+
+    def number(self, mask: Tensor | None) -> int:
+        """Which of them a group has, -1 for none."""
+        if mask is None:
+            return -1
+        if mask.shape[-1] != self._length:
+            raise ValueError(
+                f"the mask is for {mask.shape[-1]} positions, got canvases of {self._length}"
+            )
+        for number, known in enumerate(self._met):
+            if known is mask:
+                return number
+        self._met.append(mask)
+        return len(self._met) - 1
+
+    def stacked(self) -> Floats:
+        """See ``HeadLayout.masks``."""
+        length = self._length
+        batch = max((len(mask) for mask in self._met), default=1)
+        shape = (batch, len(self._met), length, padded(length, LANES))
+        masks = np.zeros(shape, np.float32)
+        for number, mask in enumerate(self._met):
+            seen = mask[:, 0].expand(-1, length, -1).transpose(1, 2).numpy()
+            masks[:, number, :, :length] = np.where(seen, np.float32(0), UNSEEN)
+        return masks
 
 
 def _classes(group: HeadGroup, length: int) -> Ints:
-    """Who attends to whom: int64 [classes, size]."""
-    if group.mask is not None:
-        raise ValueError("the fast CPU path cannot attend by mask; use the model's own decode")
+    """Who attends to whom, as far as there is no mask: int64 [classes, size]."""
     if group.cells is None:
         return np.arange(length)[None]
     if group.cells.numel() != length:

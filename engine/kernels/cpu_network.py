@@ -169,7 +169,7 @@ def decode_tile(first, last, scratch, network, plan, inputs, logits):
     """
     work, at, order, _, index = scratch
     model, layers, weights = network
-    groups, cells = plan
+    groups, cells, masks = plan
     canvas, belief, free = inputs
     length, needed = canvas.shape[1], np.zeros(last - first, np.int64)
     for t in range(last - first):
@@ -182,7 +182,8 @@ def decode_tile(first, last, scratch, network, plan, inputs, logits):
                 _first_layer(scratch, t, network, canvas[b], belief[b], needed[t])
             else:
                 _project(work, at[t], model[0], layers[i], weights, length, rows)
-            attend(work, at[t], layers[i], weights, model[0].eps, groups, index[t], length)
+            mask = masks[min(first + t, len(masks) - 1)]
+            attend(work, at[t], layers[i], weights, model[0].eps, groups, index[t], mask, length)
             _finish(work, at[t], model[0], layers[i], weights, rows)
     for t in range(last - first):
         _head(work, at[t], model[0], weights, order[t], needed[t], logits[first + t])

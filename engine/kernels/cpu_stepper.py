@@ -24,9 +24,9 @@ class CpuStepper:
         self._decoder = CpuDecoder(model, threads)
         _compile_sampler(self._decoder.vocabulary)
 
-    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:
-        """Without a prompt, where all heads attend within classes or everywhere."""
-        return prompt is None and self._decoder.supports(plan)
+    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:  # noqa: ARG002
+        """Without a prompt."""
+        return prompt is None
 
     def step(
         self,

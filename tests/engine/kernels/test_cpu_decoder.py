@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.attention import AttentionPlan, HeadGroup, plan_attention
+from engine.attention import AttentionPlan, HeadGroup, plan_attention, plan_own_attention
 from engine.config import LayerConfig, LayerType, ModelConfig, RelationConfig
 from engine.kernels.cpu_decoder import CpuDecoder, supports_model
 from engine.model import DiffusionGemma
+from engine.relation_batch import RelationBatch
+from solvers.graph.network import graph_config
 from solvers.sudoku.geometry import Geometry, geometry
 from solvers.sudoku.train import sudoku_config
 
@@ -100,7 +102,6 @@ def test_logits_equal_the_reference_for_any_sizes(seed: int) -> None:
     model, plan = random_model(config, seed), plan_for(config, shape)
     canvas, belief, free = random_state(config, 3, shape.cells, seed)
     decoder = CpuDecoder(model, threads=1)
-    assert CpuDecoder.supports(plan)
     expected = model.decode(canvas, belief, plan)
     assert_close(decoder.decode(canvas, belief, plan), expected)
     assert_close(decoder.decode(canvas, None, plan), model.decode(canvas, None, plan))
@@ -178,12 +179,64 @@ def test_weights_are_frozen_at_construction() -> None:
     assert torch.equal(decoder.decode(canvas, belief, plan), before)
 
 
-def test_a_plan_with_a_mask_is_refused(sudoku: tuple[DiffusionGemma, AttentionPlan]) -> None:
+def masked_plan(config: ModelConfig, batch: int, length: int, seed: int) -> AttentionPlan:
+    """Each canvas with its own edges for six heads, and a few cells that two heads never see."""
+    generator = torch.Generator().manual_seed(seed)
+    edges = torch.rand(batch, length, length, generator=generator) < 0.2
+    seen = torch.rand(batch, length, generator=generator) < 0.9
+    seen[:, 0] = True
+    return plan_own_attention(
+        config, RelationBatch({"edge": edges | torch.eye(length).bool()}, seen)
+    )
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 33, 50, 130])
+def test_every_canvas_attends_by_its_own_masks(length: int) -> None:
+    model = random_model(graph_config("any", 32), length)
+    canvas, belief, free = random_state(model.config, 5, length, length)
+    plan = masked_plan(model.config, 5, length, length)
+    decoder, expected = CpuDecoder(model, threads=2), model.decode(canvas, belief, plan)
+    assert_close(decoder.decode(canvas, belief, plan), expected)
+    assert_close(decoder.decode(canvas, None, plan), model.decode(canvas, None, plan))
+    assert_close(decoder.decode(canvas, belief, plan, free)[free], expected[free])
+
+
+def test_a_canvas_with_masks_never_depends_on_its_batch() -> None:
+    model = random_model(graph_config("any", 8), 3)
+    canvas, belief, free = random_state(model.config, 20, 50, 3)
+    plan, decoder = masked_plan(model.config, 20, 50, 3), CpuDecoder(model, threads=2)
+    whole = decoder.decode(canvas, belief, plan, free)
+    for rows in ([4], [19, 0, 7], list(range(3, 20))):
+        kept = {
+            kind: tuple(HeadGroup(g.heads, mask=g.mask[rows]) for g in groups if g.mask is not None)
+            for kind, groups in plan.items()
+        }
+        part = decoder.decode(canvas[rows], belief[rows], kept, free[rows])
+        assert torch.equal(part, whole[rows])
+
+
+def test_a_mask_may_be_shared_by_all_canvases() -> None:
+    model = random_model(graph_config("any", 8), 4)
+    canvas, belief, _ = random_state(model.config, 6, 20, 4)
+    plan = masked_plan(model.config, 1, 20, 4)
+    found = CpuDecoder(model, threads=1).decode(canvas, belief, plan)
+    assert_close(found, model.decode(canvas, belief, plan))
+
+
+def test_masks_of_another_number_of_canvases_are_refused() -> None:
+    model = random_model(graph_config("any", 8), 5)
+    canvas, belief, _ = random_state(model.config, 3, 20, 5)
+    with pytest.raises(ValueError, match="for 2 canvases, got 3"):
+        CpuDecoder(model, threads=1).decode(canvas, belief, masked_plan(model.config, 2, 20, 5))
+
+
+def test_a_mask_for_another_length_is_refused(
+    sudoku: tuple[DiffusionGemma, AttentionPlan],
+) -> None:
     model, plan = sudoku
-    masked = {k: (HeadGroup(slice(0, 8), mask=torch.ones(1, 1, 81, 81).bool()),) for k in plan}
-    assert not CpuDecoder.supports(masked)
+    masked = {k: (HeadGroup(slice(0, 8), mask=torch.ones(1, 1, 81, 90).bool()),) for k in plan}
     canvas, belief, _ = random_state(model.config, 1, 81, 9)
-    with pytest.raises(ValueError, match="mask"):
+    with pytest.raises(ValueError, match="90 positions"):
         CpuDecoder(model, threads=1).decode(canvas, belief, masked)
 
 
