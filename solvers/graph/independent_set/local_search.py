@@ -11,7 +11,7 @@ the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,21 +96,43 @@ def improve(
         smaller than the target.
     """
     residual = Residual.of(problem)
-    target = problem.target_size - len(problem.include)
-    state = _begin(residual.adjacency, seed)
-    _add_all(state, np.array(_independent(residual, residual.lower(start)), np.int64))
+    found = enlarge(
+        residual.adjacency,
+        residual.lower(start),
+        problem.target_size - len(problem.include),
+        seed,
+        steps,
+        limit_s,
+        stop,
+    )
+    return residual.lift(found)
+
+
+def enlarge(
+    adjacency: Adjacency,
+    start: Sequence[int],
+    target: int,
+    seed: int,
+    steps: int,
+    limit_s: float,
+    stop: Stop | None = None,
+) -> IndependentSet:
+    """Like ``improve``, on a graph without conditions, bool [n, n]."""
+    target = min(target, len(adjacency))
+    state = _begin(adjacency, seed)
+    _add_all(state, np.array(_independent(adjacency, start), np.int64))
     with deadline(limit_s, stop) as over:
         while state.at[1] < target and state.at[0] < steps and not over():
             _search(state, target, min(_SLICE, steps - int(state.at[0])))
-    return residual.lift(np.flatnonzero(state.best).tolist())
+    return tuple(np.flatnonzero(state.best).tolist())
 
 
-def _independent(residual: Residual, start: list[int]) -> list[int]:
+def _independent(adjacency: Adjacency, start: Sequence[int]) -> list[int]:
     """An independent part of ``start``, those with fewest neighbours in it first."""
-    clashes = residual.adjacency[np.ix_(start, start)].sum(1)
+    clashes = adjacency[np.ix_(start, start)].sum(1)
     kept: list[int] = []
     for index in np.argsort(clashes, kind="stable").tolist():
-        if not residual.adjacency[start[index], kept].any():
+        if not adjacency[start[index], kept].any():
             kept.append(start[index])
     return kept
 
