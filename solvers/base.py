@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from engine.canvas import CanvasRequest, CanvasResult, Draft, Floats, Tokens
+from engine.client import ModelInfo
 from solvers.stop import Stop
 
 MAX_CANDIDATES = 256
@@ -48,6 +49,7 @@ class Method(enum.Enum):
 
     DIFFUSION = "diffusion"
     GUIDED_DIFFUSION = "guided_diffusion"
+    LOCAL_SEARCH = "local_search"
     EXACT = "exact"
 
 
@@ -141,10 +143,12 @@ class Completion(Generic[A]):
         outcome: SOLVED with an answer, UNSATISFIABLE, or UNDECIDED when time ran out or the
             search was stopped.
         answer: the answer, if any.
+        method: what found it: a solver may search locally before it searches exactly.
     """
 
     outcome: Outcome
     answer: A | None = None
+    method: Method = Method.EXACT
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,13 @@ class Solver(Protocol[P_contra, A]):
     def contradiction(self, problem: P_contra) -> bool:
         """Whether the givens alone contradict each other."""
 
+    def misfit(self, problem: P_contra, model: ModelInfo) -> str | None:
+        """Why the model's canvas cannot hold the problem, which then is completed exactly.
+
+        Returns:
+            The model's limits and what the problem has, for an error message; None if it fits.
+        """
+
     def layout(self, problem: P_contra) -> CanvasRequest:
         """The canvas of a problem: clamps, domain, relations, constraint, default sampling."""
 
@@ -195,5 +206,5 @@ class Solver(Protocol[P_contra, A]):
     ) -> Completion[A]:
         """Search exactly, with the model's belief [L, V] as hints; blocks, but heeds ``stop``."""
 
-    def badness(self, result: CanvasResult) -> float:
+    def badness(self, problem: P_contra, result: CanvasResult) -> float:
         """Orders drafts that are no answers; the least is returned when undecided."""

@@ -5,6 +5,7 @@
 3. The first answer that passes the check is SOLVED: fewest steps, then lowest candidate, so that
    the choice does not depend on timing.
 4. No answer: exact completion, if allowed, with the belief of the best candidate as hints.
+   A problem that the model's canvas cannot hold comes to this at once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from solvers.base import (
     Solution,
     Solver,
 )
+from solvers.problem_error import ProblemError
 from solvers.search_pool import SearchPool
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,8 @@ async def solve(
 
     Raises:
         UnknownModelError, EngineOverloadedError, EngineStoppedError: from the engine.
+        ProblemError: on ``effort.exact_fallback``, where the model's canvas cannot hold the problem
+            and exact completion is not allowed.
     """
     attempt = _Attempt(solver, problem, effort, engine, model, searches, on_draft, limit_s)
     return await attempt.run()
@@ -93,21 +97,37 @@ class _Attempt(Generic[P, A]):
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
             return self._solution(Outcome.UNSATISFIABLE, None, None)
-        for method in _methods(self.effort.guidance):
+        for method in self._fitting_methods():
             answered = await self._denoise(self._request(method), method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
             if self.results[-1].reason is FinishReason.CONTRADICTION:
                 return self._solution(Outcome.UNSATISFIABLE, None, method)
-        ordered = sorted(self.results, key=lambda r: (self.solver.badness(r), tuple(r.tokens)))
-        best = ordered[0]
+        best = self._best()
         if self.effort.exact_fallback:
             completion = await self._complete(best)
             if completion is not None and completion.outcome is not Outcome.UNDECIDED:
-                return self._solution(completion.outcome, completion.answer, Method.EXACT)
-        draft = self.solver.decode(self.problem, best.tokens)
+                return self._solution(completion.outcome, completion.answer, completion.method)
+        draft = None if best is None else self.solver.decode(self.problem, best.tokens)
         return self._solution(Outcome.UNDECIDED, draft, None)
+
+    def _fitting_methods(self) -> Sequence[Method]:
+        """The kinds of guidance to denoise under: none if the model cannot hold the problem."""
+        misfit = self.solver.misfit(self.problem, self.engine.model(self.model))
+        if misfit is None:
+            return _methods(self.effort.guidance)
+        if not self.effort.exact_fallback:
+            raise ProblemError("effort.exact_fallback", f"got false, but {misfit}; accepted: true")
+        return ()
+
+    def _best(self) -> CanvasResult | None:
+        """The candidate that came nearest; None if there was none."""
+
+        def order(result: CanvasResult) -> tuple[float, tuple[int, ...]]:
+            return self.solver.badness(self.problem, result), tuple(result.tokens)
+
+        return min(self.results, key=order, default=None)
 
     def _request(self, method: Method) -> CanvasRequest:
         """The canvas of the problem as the method and the effort want it."""
@@ -151,9 +171,10 @@ class _Attempt(Generic[P, A]):
         race.finish(index, result.steps, self.solver.check(self.problem, answer))
         return result
 
-    async def _complete(self, best: CanvasResult) -> Completion[A] | None:
+    async def _complete(self, best: CanvasResult | None) -> Completion[A] | None:
         """Search exactly; None if it did not come to that in time, or what it found is wrong."""
-        search = partial(self.solver.complete, self.problem, best.belief, self.seed)
+        belief = None if best is None else best.belief
+        search = partial(self.solver.complete, self.problem, belief, self.seed)
         completion = await self.searches.run(search, self._seconds_left())
         if completion is None or completion.answer is None:
             return completion

@@ -9,6 +9,7 @@ from math import isqrt
 import numpy as np
 
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
+from engine.client import ModelInfo
 from solvers.base import Completion, Method
 from solvers.stop import Stop
 from solvers.sudoku import codec, exact
@@ -48,6 +49,16 @@ class SudokuSolver:
         """Whether a clue stands twice in a unit; ``problem.conflicts()`` names the cells."""
         return bool(problem.conflicts())
 
+    def misfit(self, problem: SudokuProblem, model: ModelInfo) -> str | None:
+        """Too many cells or digits for the model; see ``solvers.base.Solver``."""
+        shape = problem.geometry
+        if shape.cells <= model.canvas_length and shape.size < model.vocabulary:
+            return None
+        return (
+            f"the model takes {model.canvas_length} cells and digits to {model.vocabulary - 1}, "
+            f"this grid has {shape.cells} and digits to {shape.size}"
+        )
+
     def layout(self, problem: SudokuProblem) -> CanvasRequest:
         """See ``solvers.sudoku.codec.encode``."""
         return codec.encode(problem, self.sampling)
@@ -66,7 +77,7 @@ class SudokuSolver:
         """See ``solvers.sudoku.exact.complete``."""
         return exact.complete(problem, belief, seed, limit_s, stop)
 
-    def badness(self, result: CanvasResult) -> float:
+    def badness(self, problem: SudokuProblem, result: CanvasResult) -> float:  # noqa: ARG002
         """Digits that stand twice in a row or column; among equals, the mean entropy decides."""
         size = isqrt(len(result.tokens))
         grid = result.tokens.reshape(size, size)

@@ -26,6 +26,7 @@ class Riddle:
     contradictory: bool = False
     exact: Completion[int] = field(default_factory=lambda: Completion(Outcome.UNDECIDED))
     endless: bool = False  # the exact search of it
+    too_large: bool = False  # for the model
 
 
 @dataclass
@@ -39,6 +40,9 @@ class RiddleSolver:
 
     def contradiction(self, problem: Riddle) -> bool:
         return problem.contradictory
+
+    def misfit(self, problem: Riddle, model: ModelInfo) -> str | None:
+        return f"{model.name} is too small" if problem.too_large else None
 
     def layout(self, problem: Riddle) -> CanvasRequest:
         return CanvasRequest(clamps=np.array([-1], np.int64))
@@ -58,7 +62,7 @@ class RiddleSolver:
                 assert self.stopped.wait(10)
         return problem.exact
 
-    def badness(self, result: CanvasResult) -> float:
+    def badness(self, problem: Riddle, result: CanvasResult) -> float:
         return float(result.entropy.sum())
 
 

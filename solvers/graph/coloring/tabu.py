@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from solvers.graph.graph import Adjacency
+from solvers.graph.splitmix import below
 
 Colors = npt.NDArray[np.int64]
 Fixed = npt.NDArray[np.bool_]
@@ -100,17 +101,6 @@ def _neighbour_lists(adjacency):
 
 
 @njit(cache=True, nogil=True)
-def _below(bound, state):
-    """A draw from 0 to ``bound - 1``; SplitMix64 (Steele, Lea, Flood 2014)."""
-    x = state[0] + np.uint64(0x9E3779B97F4A7C15)
-    state[0] = x
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return np.int64((x >> np.uint64(33)) % np.uint64(bound))
-
-
-@njit(cache=True, nogil=True)
 def _search(first, others, colors, fixed, color, moves, state, stop):
     """Search from ``color``, leave the best there; returns its conflicts."""
     n = len(color)
@@ -134,7 +124,7 @@ def _search(first, others, colors, fixed, color, moves, state, stop):
                 break
             continue
         old = current[v]
-        banned[v, old] = move + _below(_TENURE, state) + np.int64(_TENURE_SHARE * clashing)
+        banned[v, old] = move + below(_TENURE, state) + np.int64(_TENURE_SHARE * clashing)
         for i in range(first[v], first[v + 1]):
             near[others[i], old] -= 1
             near[others[i], to] += 1
@@ -164,7 +154,7 @@ def _best_move(near, current, fixed, banned, move, conflicts, best, state):
             if gain < top:
                 top, equals = gain, 0
             equals += 1
-            if equals == 1 or _below(equals, state) == 0:
+            if equals == 1 or below(equals, state) == 0:
                 vertex, to = v, c
     return vertex, to, top, clashing
 
