@@ -25,6 +25,7 @@ class Method(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIFFUSION: _ClassVar[Method]
     GUIDED_DIFFUSION: _ClassVar[Method]
     EXACT: _ClassVar[Method]
+    LOCAL_SEARCH: _ClassVar[Method]
 GUIDANCE_UNSPECIFIED: Guidance
 AUTO: Guidance
 NONE: Guidance
@@ -37,6 +38,7 @@ METHOD_UNSPECIFIED: Method
 DIFFUSION: Method
 GUIDED_DIFFUSION: Method
 EXACT: Method
+LOCAL_SEARCH: Method
 
 class Effort(_message.Message):
     __slots__ = ("max_steps", "candidates", "seed", "guidance", "exact_fallback")
