@@ -7,7 +7,7 @@ batch all the same, under a rule made of theirs. Shapes: B canvases, L positions
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, Self
 
 import torch
@@ -18,8 +18,11 @@ class Constraint(Protocol):
     """A coupling rule."""
 
     @property
-    def family(self) -> Hashable:
-        """What canvases must have in common to be batched: equal for rules that can be stacked."""
+    def family(self) -> object:
+        """What canvases must have in common to be batched: equal for rules that can be stacked.
+
+        Hashable.
+        """
 
     def stack(self, others: Sequence[Self], length: int, device: torch.device) -> BatchConstraint:
         """The rule of a batch: this canvas's first, then the others' in order.
