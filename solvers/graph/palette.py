@@ -101,7 +101,8 @@ def _distance(candidates: Floats, color: Floats) -> Floats:
 
 
 def _lab(linear: Floats) -> Floats:
-    return np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T
+    lab: Floats = np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T
+    return lab
 
 
 def _rgb(lab: Floats) -> Floats:

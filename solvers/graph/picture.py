@@ -112,7 +112,8 @@ def _draw_edges(svg: ElementTree.Element, picture: Picture, at: Positions, *, be
         start, end = _point(at[a]), _point(at[b])
         bend = _point(0.3 * (at[a] + at[b]) + 0.4 * middle)
         lines.append(f"M{start}Q{bend} {end}" if bent else f"M{start}L{end}")
-    _line(svg, "".join(lines), _EDGE, 0.085 * thin + 0.01, opacity=_number(0.35 + 0.5 * thin))
+    if lines:
+        _line(svg, "".join(lines), _EDGE, 0.085 * thin + 0.01, opacity=_number(0.35 + 0.5 * thin))
 
 
 def _draw_path(svg: ElementTree.Element, picture: Picture, at: Positions) -> None:
