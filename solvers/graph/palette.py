@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float64]
 
 #: What marks a conflict; no class comes near it.
 CONFLICT = "#d81e34"
+#: A path's first step and its last.
+PATH = ("#35a7a0", "#5b3fa8")
 #: Picked by hand for white paper.
 _PICKED = (
     "#3b75c4",

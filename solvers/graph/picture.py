@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from solvers.graph.graph import Edge, Graph
 from solvers.graph.layout import Positions, circular_layout, spring_layout
-from solvers.graph.palette import CONFLICT, between, color_of, ink_on
+from solvers.graph.palette import CONFLICT, PATH, between, color_of, ink_on
 
 #: Radius of a vertex; all lengths are multiples of it.
 _RADIUS = 20.0
@@ -24,8 +24,6 @@ _INK = "#1f2733"
 _PAPER = "#ffffff"
 _EDGE = "#9aa5b1"
 _OUTLINE = "#7c8794"
-#: A path's first step and its last.
-_PATH = ("#35a7a0", "#5b3fa8")
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def _draw_path(svg: ElementTree.Element, picture: Picture, at: Positions) -> Non
     bad = {frozenset(edge) for edge in picture.bad_edges}
     for index, (a, b) in enumerate(steps):
         if frozenset((a, b)) not in bad:
-            color = between(*_PATH, index / max(1, len(steps) - 1))
+            color = between(*PATH, index / max(1, len(steps) - 1))
             _line(svg, f"M{_point(at[a])}L{_point(at[b])}", color, 0.42)
 
 
