@@ -105,9 +105,7 @@ def _open_positions(problem: HamiltonianProblem, shift: int) -> list[list[int]]:
     return [np.flatnonzero(row).tolist() for row in allowed]
 
 
-def _hint(
-    model: cp_model.CpModel, problem: HamiltonianProblem, arcs: Arcs, belief: Floats
-) -> None:
+def _hint(model: cp_model.CpModel, problem: HamiltonianProblem, arcs: Arcs, belief: Floats) -> None:
     """Suggest the arcs between vertices that come next to each other by their likeliest places."""
     n = problem.graph.vertices
     order = np.argsort(belief[:, :n].argmax(1), kind="stable").tolist()

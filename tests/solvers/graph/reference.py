@@ -19,7 +19,9 @@ def graphs(draw: st.DrawFn, most: int = 6) -> Graph:
     """A graph of 1 to ``most`` vertices with any edges."""
     vertices = draw(st.integers(1, most))
     pairs = list(combinations(range(vertices), 2))
-    return Graph.create(vertices, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else ())
+    return Graph.create(
+        vertices, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else ()
+    )
 
 
 def from_networkx(graph: nx.Graph) -> Graph:
