@@ -24,7 +24,8 @@ class HeadGroup:
     """Adjacent heads that attend alike.
 
     Exactly one of these holds: ``cells`` gives a partition, int64 [classes, size], and each cell
-    sees its class; ``mask`` [B or 1, 1, L, S + L] says what is seen; neither, and all is seen.
+    sees its class; ``mask``, bool [B or 1, 1, L or 1, S + L], says what is seen; neither, and
+    all is seen.
     """
 
     heads: slice

@@ -158,7 +158,8 @@ def _configure(solver: cp_model.CpSolver, settings: Search) -> None:
     parameters.random_seed = settings.seed % _MAX_SEED
     parameters.max_time_in_seconds = max(0.0, settings.limit_s)
     parameters.hint_conflict_limit = settings.hint_conflicts
-    parameters.linearization_level = 1 if settings.linear else 0
+    # Level 1 leaves out clauses and small at-most-ones, which is all that a graph may consist of.
+    parameters.linearization_level = 2 if settings.linear else 0
     parameters.cp_model_probing_level = 0
     parameters.symmetry_level = 0
     # CP-SAT would take Ctrl-C from the server that it runs in.

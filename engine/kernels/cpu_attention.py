@@ -1,6 +1,6 @@
 """Attention within the classes of a partition on the CPU; full attention is one class of all.
 
-A mask is added to the scores of such a class.
+A mask takes keys out of such a class, for each query its own.
 
 Scores are kept transposed, sixteen queries in the lanes of a vector, so that softmax runs down
 the keys lane by lane and nothing is summed across lanes. Exponentials are powers of two: the
@@ -32,18 +32,21 @@ from engine.kernels.simd import (
     sub,
     sums_of_squares,
     transpose,
+    where,
 )
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 #: Far below what float32 can tell from nothing in a sum, far above where it loses digits.
 _LEAST = np.float32(-100)
+#: The score of a key that a query does not see; no score makes up for it.
+_UNSEEN = np.float32(-1e30)
 
 
 @njit(cache=True, nogil=True)
 def attend(work, at, layer, weights, eps, groups, index, masks, rows):
     """All heads of a layer: from its projection to ``heads``, ``rows`` rows.
 
-    ``masks`` are the canvas's, [M, L, L in whole vectors]; see ``HeadLayout``.
+    ``masks`` are the canvas's, bool [M, L, L in whole vectors]; see ``HeadLayout``.
     """
     _normalise_units(work, at, layer, eps, rows)
     for g in range(layer.first_group, layer.last_group):
@@ -141,10 +144,11 @@ def _score(work, at, keys, stride, index, cells_at, size, depth):
 
 @njit(cache=True, nogil=True)
 def _hide(work, at, mask, start, keys):
-    """Add a mask to the scores [keys, 16] of the queries from ``start`` on."""
+    """Leave of the scores [keys, 16] what the queries from ``start`` on see."""
+    unseen = splat(_UNSEEN)
     for j in range(keys):
         score = at.scores + j * 16
-        store(work, score, add(load(work, score), load(mask[j], start)))
+        store(work, score, where(mask[j], start, load(work, score), unseen))
 
 
 @njit(cache=True, nogil=True)

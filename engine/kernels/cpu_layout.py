@@ -17,9 +17,6 @@ from engine.config import LayerType
 from engine.kernels.cpu_gemm import Floats, padded
 from engine.kernels.simd import LANES
 
-#: Added to the score of a key that a query does not see.
-UNSEEN = np.float32(-1e30)
-
 Ints = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 
@@ -92,15 +89,15 @@ class HeadLayout:
         groups: of all layer types, ``GROUP`` records.
         index: the cells of the groups' classes; padding repeats a class's last cell.
         spans: for each layer type, its first and last group.
-        masks: float32 [B or 1, M, L keys, L queries in whole vectors], what is added to scores: 0
-            where a query sees a key, else a number that no score makes up for.
+        masks: bool [B or 1, M, L keys, L queries in whole vectors], whether a query sees a key.
+            As bytes, because a batch whose members change is laid out anew.
     """
 
     length: int
     groups: Records
     index: Ints
     spans: dict[LayerType, tuple[int, int]]
-    masks: Floats
+    masks: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, plan: AttentionPlan, length: int) -> HeadLayout:
@@ -157,15 +154,15 @@ class _Masks:
         self._met.append(mask)
         return len(self._met) - 1
 
-    def stacked(self) -> Floats:
+    def stacked(self) -> npt.NDArray[np.bool_]:
         """See ``HeadLayout.masks``."""
         length = self._length
         batch = max((len(mask) for mask in self._met), default=1)
         shape = (batch, len(self._met), length, padded(length, LANES))
-        masks = np.zeros(shape, np.float32)
+        masks = np.zeros(shape, np.bool_)
         for number, mask in enumerate(self._met):
-            seen = mask[:, 0].expand(-1, length, -1).transpose(1, 2).numpy()
-            masks[:, number, :, :length] = np.where(seen, np.float32(0), UNSEEN)
+            seen = mask[:, 0].expand(-1, length, -1).transpose(1, 2)
+            masks[:, number, :, :length] = seen.numpy()
         return masks
 
 

@@ -24,6 +24,7 @@ LANES = 16
 _F32, _I32, _I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_F32, LANES)
 _BITS = ir.VectorType(_I32, LANES)
+_BYTES = ir.VectorType(ir.IntType(8), LANES)
 
 Builder = Any  # llvmlite carries no types
 Value = Any
@@ -318,6 +319,21 @@ def splat(context, scalar):  # noqa: ARG001
         return broadcast(builder, arguments[0])
 
     return lanes(types.float32), codegen
+
+
+@intrinsic
+def where(context, flags, at, vector, other):  # noqa: ARG001
+    """The vector in lanes whose flag, of sixteen from ``at`` of a bool array, is set; or other."""
+
+    def codegen(context, builder, signature, arguments):
+        flags, at, vector, other = arguments
+        address = pointer(context, builder, signature.args[0], flags, at)
+        read_flags = builder.load(builder.bitcast(address, _BYTES.as_pointer()))
+        read_flags.align = 1
+        chosen = builder.icmp_unsigned("!=", read_flags, ir.Constant(_BYTES, [0] * LANES))
+        return builder.select(chosen, vector, other)
+
+    return lanes(flags, types.intp, lanes, lanes), codegen
 
 
 @intrinsic

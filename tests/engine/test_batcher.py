@@ -1,6 +1,7 @@
 """Step-level batching: joining, leaving, and the same answer in any company."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,15 @@ from hypothesis import strategies as st
 
 from engine.batcher import CanvasBatch, Ticket
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
+from engine.constraints import NotEqual
 from engine.generation import GenerationParams, counter_noise, generate
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.layout import Layout
 from engine.model import DiffusionGemma
+from engine.relations import Relations
 from engine.stepper import Stepper
+from solvers.graph.network import graph_config
+from tests.engine.edge_cases import random_graph
 from tests.engine.factories import (
     CELLS,
     CONSTRAINT,
@@ -31,11 +36,12 @@ def run_together(
     requests: list[CanvasRequest],
     joining: list[int] | None = None,
     fast: Stepper | None = None,
+    bucket: int = 1,
 ) -> list[CanvasResult]:
     """Denoise requests in one batch; ``joining[i]`` is the step at which request i joins."""
     joining = joining or [0] * len(requests)
     tickets = [Ticket(request) for request in requests]
-    batch = CanvasBatch(model, Layout.of(requests[0]), fast)
+    batch = CanvasBatch(model, Layout.of(requests[0], bucket), fast)
     results: dict[Ticket, CanvasResult] = {}
     step = 0
     while len(results) < len(requests):
@@ -227,3 +233,72 @@ def test_the_belief_is_returned_when_wanted_and_is_one_hot_at_clamps() -> None:
     assert result.belief is not None
     assert result.belief[5].tolist() == pytest.approx([0, 0, 1, 0, 0])
     assert result.belief.sum(axis=1) == pytest.approx(np.ones(CELLS), abs=1e-5)
+
+
+def graph_requests(count: int, lengths: Sequence[int], guided: bool = False) -> list[CanvasRequest]:
+    """Colourings of random graphs, each with relations and a rule of its own."""
+    rng = np.random.default_rng(count)
+    graphs = [random_graph(lengths[i % len(lengths)], 0.3, rng) for i in range(count)]
+    return [
+        CanvasRequest(
+            clamps=np.array([0] + [FREE] * (len(graph) - 1)),
+            domain=np.arange(5)[None].repeat(len(graph), 0) < 4,
+            relations=Relations(len(graph), {"edge": graph}),
+            constraint=NotEqual(graph),
+            guided=guided and seed % 2 == 0,
+            seed=seed,
+            sampling=SamplingParams(max_steps=6, confidence=0.0),
+        )
+        for seed, graph in enumerate(graphs)
+    ]
+
+
+def graph_model() -> DiffusionGemma:
+    model = DiffusionGemma(graph_config("any", 5, width=32, depth=2))
+    model.init_weights(torch.Generator().manual_seed(0))
+    return model.requires_grad_(False).eval()
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("threads", [None, 2])
+def test_different_graphs_of_one_size_share_a_batch(threads: int | None, guided: bool) -> None:
+    model, chooser = graph_model(), random.Random(1)
+    fast = CpuStepper(model, threads) if threads else None
+    requests = graph_requests(12, [15], guided)
+    assert len({Layout.of(request) for request in requests}) == 1
+    alone = [run_together(model, [request], fast=fast)[0] for request in requests]
+    joining = [chooser.randrange(5) for _ in requests]
+    for one, other in zip(alone, run_together(model, requests, joining, fast), strict=True):
+        assert np.array_equal(one.tokens, other.tokens)
+        assert (one.steps, one.reason) == (other.steps, other.reason)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_graphs_of_different_sizes_share_a_batch_where_canvases_are_padded(guided: bool) -> None:
+    model = graph_model()
+    requests = graph_requests(9, [5, 11, 16], guided)
+    layouts = {Layout.of(request, bucket=16) for request in requests}
+    assert {layout.length for layout in layouts} == {16}
+    mixed = run_together(model, requests, bucket=16)
+    for request, found in zip(requests, mixed, strict=True):
+        (own,) = run_together(model, [request])
+        assert np.array_equal(found.tokens, own.tokens)
+        assert found.entropy.shape == own.entropy.shape == (request.length,)
+        assert found.steps == own.steps
+
+
+def test_a_graph_that_cannot_be_coloured_departs_from_a_mixed_batch_at_once() -> None:
+    hopeless = np.ones((6, 6), bool) & ~np.eye(6, dtype=bool)
+    (request,) = graph_requests(1, [6], guided=True)
+    other = graph_requests(3, [6], guided=True)
+    request = replace(
+        request,
+        relations=Relations(6, {"edge": hopeless}),
+        constraint=NotEqual(hopeless),
+        clamps=np.array([0, 1, 2, 3, FREE, FREE]),
+    )
+    # A complete graph is a partition, which canvases share; with one edge less it is not.
+    hopeless[4, 5] = hopeless[5, 4] = False
+    results = run_together(graph_model(), [*other, request])
+    assert results[-1].reason is FinishReason.CONTRADICTION
+    assert all(r.reason is not FinishReason.CONTRADICTION for r in results[:-1])

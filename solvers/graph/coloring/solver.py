@@ -9,7 +9,7 @@ import numpy as np
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
 from solvers.base import Completion, Method
-from solvers.graph.coloring import codec
+from solvers.graph.coloring import codec, completion
 from solvers.graph.coloring.checker import is_coloring
 from solvers.graph.coloring.problem import Coloring, ColoringProblem
 from solvers.stop import Stop
@@ -79,8 +79,8 @@ class ColoringSolver:
         limit_s: float,
         stop: Stop,
     ) -> Completion[Coloring]:
-        """See ``solvers.graph.coloring.exact.complete``."""
-        raise NotImplementedError
+        """See ``solvers.graph.coloring.completion.complete``."""
+        return completion.complete(problem, belief, seed, limit_s, stop)
 
     def badness(self, problem: ColoringProblem, result: CanvasResult) -> float:
         """Edges whose ends are equal; among equals, the mean entropy decides."""

@@ -9,7 +9,7 @@ import numpy as np
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
 from solvers.base import Completion, Method
-from solvers.graph.hamiltonian import codec
+from solvers.graph.hamiltonian import codec, exact
 from solvers.graph.hamiltonian.checker import is_tour
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
 from solvers.stop import Stop
@@ -77,7 +77,7 @@ class HamiltonianSolver:
         stop: Stop,
     ) -> Completion[Tour]:
         """See ``solvers.graph.hamiltonian.exact.complete``."""
-        raise NotImplementedError
+        return exact.complete(problem, belief, seed, limit_s, stop)
 
     def badness(self, problem: HamiltonianProblem, result: CanvasResult) -> float:
         """Steps along no edge; among equals, the mean entropy decides."""

@@ -27,13 +27,14 @@ from numba.extending import intrinsic
 
 from solvers.deadline import deadline
 from solvers.graph.graph import Adjacency
+from solvers.graph.independent_set.problem import IndependentSet
 from solvers.stop import Stop
 
 Words = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 
-#: Nodes between two looks at the time: some ten milliseconds.
-_SLICE = 5_000
+#: Nodes between two looks at the time: from a millisecond to a tenth of a second.
+_SLICE = 500
 
 
 class _State(NamedTuple):
@@ -50,7 +51,8 @@ class _State(NamedTuple):
         rest: uint64 [W], scratch: vertices in no class yet.
         fitting: uint64 [W], scratch: those that still fit into the class being filled.
         best: int64 [n], the largest set found.
-        at: int64 [2], the depth, -1 when all is searched, and the size of the largest set.
+        at: int64 [3], the depth, -1 when all is searched; the size that is to be beaten; that of
+            the largest set found.
     """
 
     compatible: Words
@@ -66,39 +68,50 @@ class _State(NamedTuple):
     at: Indices
 
 
-@dataclass(frozen=True)
-class Optimum:
-    """The largest set that was found.
+@dataclass(frozen=True, eq=False)
+class BranchAndBound:
+    """A search for the largest independent set that can be gone on with.
 
     Attributes:
-        vertices: ascending; empty if none was larger than asked.
-        proved: whether nothing larger exists than it, or than what was asked to be beaten.
+        order: int64 [n], the vertices in the order in which the search numbers them.
+        state: where it stands.
     """
 
-    vertices: tuple[int, ...]
-    proved: bool
+    order: Indices
+    state: _State
 
+    @classmethod
+    def begin(cls, adjacency: Adjacency, above: int) -> BranchAndBound:
+        """Prepare a search for sets of more than ``above`` vertices; bool [n, n], symmetric."""
+        order = _order(adjacency)
+        return cls(order, _begin(~adjacency[np.ix_(order, order)], above))
 
-def largest(
-    adjacency: Adjacency, above: int, limit_s: float, stop: Stop | None = None, target: int = 512
-) -> Optimum:
-    """Search for the largest independent set. Blocks, mostly without holding the GIL.
+    def go_on(self, target: int, limit_s: float, stop: Stop | None = None) -> None:
+        """Search until all is searched. Blocks, mostly without holding the GIL.
 
-    Args:
-        adjacency: bool [n, n], symmetric.
-        above: only larger sets are looked for; 0 for any.
-        limit_s: seconds of search.
-        stop: ends the search from another thread.
-        target: a set so large ends the search at once.
-    """
-    order = _order(adjacency)
-    state = _begin(~adjacency[np.ix_(order, order)], above)
-    with deadline(limit_s, stop) as over:
-        while state.at[0] >= 0 and state.at[1] < target and not over():
-            _search(state, target, _SLICE)
-    size = int(state.at[1])
-    vertices = order[state.best[:size]].tolist() if size > above else []
-    return Optimum(tuple(sorted(vertices)), bool(state.at[0] < 0))
+        Args:
+            target: a set so large ends the search at once.
+            limit_s: seconds of search.
+            stop: ends the search from another thread.
+        """
+        at = self.state.at
+        with deadline(limit_s, stop) as over:
+            while at[0] >= 0 and at[1] < target and not over():
+                _search(self.state, target, _SLICE)
+
+    def raise_to(self, above: int) -> None:
+        """Look only for sets of more than ``above`` vertices from now on."""
+        self.state.at[1] = max(self.state.at[1], above)
+
+    @property
+    def bound(self) -> int:
+        """No set has more vertices: n unless all is searched."""
+        return len(self.order) if self.state.at[0] >= 0 else int(self.state.at[1])
+
+    @property
+    def found(self) -> IndependentSet:
+        """The largest set found, empty if none is larger than ``above``."""
+        return tuple(sorted(self.order[self.state.best[: self.state.at[2]]].tolist()))
 
 
 def _order(adjacency: Adjacency) -> Indices:
@@ -130,7 +143,7 @@ def _begin(compatible: Adjacency, above: int) -> _State:
         rest=np.zeros(words, np.uint64),
         fitting=np.zeros(words, np.uint64),
         best=np.zeros(n, np.int64),
-        at=np.array([0, above], np.int64),
+        at=np.array([0, above, 0], np.int64),
     )
     state.left[0] = _pack(np.ones((1, n), np.bool_), words)[0]
     _bound(state, 0)
@@ -296,7 +309,7 @@ def _branch(state, depth):
     state.chosen[depth] = vertex
     _take(state.left[depth], vertex)
     if depth + 1 > state.at[1]:
-        state.at[1] = depth + 1
+        state.at[1] = state.at[2] = depth + 1
         state.best[: depth + 1] = state.chosen[: depth + 1]
     some = False
     for w in range(len(state.rest)):

@@ -9,7 +9,7 @@ import numpy as np
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
 from solvers.base import Completion, Method
-from solvers.graph.independent_set import codec
+from solvers.graph.independent_set import codec, exact
 from solvers.graph.independent_set.checker import is_independent_set
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
 from solvers.stop import Stop
@@ -79,7 +79,7 @@ class IndependentSetSolver:
         stop: Stop,
     ) -> Completion[IndependentSet]:
         """See ``solvers.graph.independent_set.exact.complete``."""
-        raise NotImplementedError
+        return exact.complete(problem, belief, seed, limit_s, stop)
 
     def badness(self, problem: IndependentSetProblem, result: CanvasResult) -> float:
         """Edges within the set and vertices missing; among equals, the mean entropy decides."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.attention import AttentionPlan, HeadGroup, plan_attention, plan_own_attention
 from engine.config import LayerConfig, LayerType, ModelConfig, RelationConfig
 from engine.kernels.cpu_decoder import CpuDecoder, supports_model
+from engine.kernels.cpu_network import decode_tile
 from engine.model import DiffusionGemma
 from engine.relation_batch import RelationBatch
 from solvers.graph.network import graph_config
@@ -192,7 +193,7 @@ def masked_plan(config: ModelConfig, batch: int, length: int, seed: int) -> Atte
 
 @pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 33, 50, 130])
 def test_every_canvas_attends_by_its_own_masks(length: int) -> None:
-    model = random_model(graph_config("any", 32), length)
+    model = random_model(graph_config("any", 64), length)
     canvas, belief, free = random_state(model.config, 5, length, length)
     plan = masked_plan(model.config, 5, length, length)
     decoder, expected = CpuDecoder(model, threads=2), model.decode(canvas, belief, plan)
@@ -204,15 +205,18 @@ def test_every_canvas_attends_by_its_own_masks(length: int) -> None:
 def test_a_canvas_with_masks_never_depends_on_its_batch() -> None:
     model = random_model(graph_config("any", 8), 3)
     canvas, belief, free = random_state(model.config, 20, 50, 3)
-    plan, decoder = masked_plan(model.config, 20, 50, 3), CpuDecoder(model, threads=2)
-    whole = decoder.decode(canvas, belief, plan, free)
+    plan = masked_plan(model.config, 20, 50, 3)
+    decoders = [CpuDecoder(model, threads=n) for n in (1, 2)]
+    whole = decoders[0].decode(canvas, belief, plan, free)
+    assert torch.equal(decoders[1].decode(canvas, belief, plan, free), whole)
     for rows in ([4], [19, 0, 7], list(range(3, 20))):
         kept = {
             kind: tuple(HeadGroup(g.heads, mask=g.mask[rows]) for g in groups if g.mask is not None)
             for kind, groups in plan.items()
         }
-        part = decoder.decode(canvas[rows], belief[rows], kept, free[rows])
-        assert torch.equal(part, whole[rows])
+        for decoder in decoders:
+            part = decoder.decode(canvas[rows], belief[rows], kept, free[rows])
+            assert torch.equal(part, whole[rows])
 
 
 def test_a_mask_may_be_shared_by_all_canvases() -> None:
@@ -221,6 +225,40 @@ def test_a_mask_may_be_shared_by_all_canvases() -> None:
     plan = masked_plan(model.config, 1, 20, 4)
     found = CpuDecoder(model, threads=1).decode(canvas, belief, plan)
     assert_close(found, model.decode(canvas, belief, plan))
+
+
+def test_groups_of_every_kind_stand_side_by_side() -> None:
+    model, length = random_model(graph_config("any", 20), 6), 36
+    canvas, belief, free = random_state(model.config, 3, length, 6)
+    generator = torch.Generator().manual_seed(6)
+    own, of_last, shared, columns = (
+        (torch.rand(shape, generator=generator) < 0.3).index_fill_(-1, torch.tensor(0), True)
+        for shape in (
+            (3, 1, length, length), (3, 1, length, length), (1, 1, length, length),
+            (3, 1, 1, length),
+        )
+    )  # fmt: skip
+    classes = torch.randperm(length, generator=generator).reshape(4, 9)
+    plan: AttentionPlan = {
+        "sliding_attention": (
+            HeadGroup(slice(0, 2), mask=own),
+            HeadGroup(slice(2, 3), cells=classes),
+            HeadGroup(slice(3, 5), mask=shared),
+            HeadGroup(slice(5, 6)),
+            HeadGroup(slice(6, 8), mask=columns),
+        ),
+        "full_attention": (HeadGroup(slice(0, 5), mask=of_last), HeadGroup(slice(5, 8), mask=own)),
+    }
+    found = CpuDecoder(model, threads=2).decode(canvas, belief, plan, free)
+    assert_close(found[free], model.decode(canvas, belief, plan)[free])
+
+
+def test_a_first_plan_with_masks_has_nothing_compiled() -> None:
+    model = random_model(graph_config("any", 8), 7)
+    canvas, belief, free = random_state(model.config, 2, 20, 7)
+    decoder = CpuDecoder(model, threads=1)
+    decoder.decode(canvas, belief, masked_plan(model.config, 2, 20, 7), free)
+    assert len(decode_tile.signatures) == 1
 
 
 def test_masks_of_another_number_of_canvases_are_refused() -> None:

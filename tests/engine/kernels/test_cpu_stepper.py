@@ -7,10 +7,11 @@ from dataclasses import fields
 import pytest
 import torch
 
-from engine.attention import plan_attention
+from engine.attention import plan_attention, plan_own_attention
 from engine.batch_state import BatchState, first_state
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.model import DiffusionGemma, PromptCache
+from engine.relation_batch import RelationBatch
 from engine.sampler import Projection, StepResult
 from engine.stepper import EagerStepper
 from tests.engine.factories import (
@@ -58,6 +59,20 @@ def test_steps_equal_the_reference(
         found = fast.step(state, plan, None, project)
         assert_same(found, reference.step(state, plan, None, project))
         state = state.after(found)
+
+
+def test_canvases_with_relations_of_their_own_are_stepped_alike() -> None:
+    model = small_model()
+    own = RelationBatch.stack([RELATIONS] * 20, CELLS, CPU)
+    plan, shared = (
+        plan_own_attention(model.config, own),
+        plan_attention(model.config, RELATIONS, CPU),
+    )
+    fast, state = CpuStepper(model, 2), starting_state(model, 20)
+    assert fast.supports(plan, None)
+    assert_same(
+        fast.step(state, plan, None, None), EagerStepper(model).step(state, shared, None, None)
+    )
 
 
 def test_a_clamp_is_certain_and_has_all_the_mass() -> None:
