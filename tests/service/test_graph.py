@@ -535,9 +535,11 @@ async def test_cancelling_a_call_stops_its_exact_search(stub, searching, eventua
 @pytest.fixture
 async def roomy(engine: FakeEngine) -> object:
     """A channel to a server with the default limits of messages."""
-    async with Server(engine, load_settings(port=0)) as server:
-        async with grpc.aio.insecure_channel(server.address) as channel:
-            yield graph_pb2_grpc.GraphStub(channel)
+    async with (
+        Server(engine, load_settings(port=0)) as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+    ):
+        yield graph_pb2_grpc.GraphStub(channel)
 
 
 async def test_a_message_of_four_megabytes_is_refused_for_what_is_in_it(roomy, engine):
