@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from solvers.graph.graph import Adjacency, Graph
+from solvers.graph.graph import Graph
 from solvers.graph.independent_set.local_search import enlarge
 
 #: Vertices that all share edges, ascending.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import networkx as nx
 import numpy as np
@@ -19,7 +19,9 @@ def graphs(draw: st.DrawFn, most: int = 6) -> Graph:
     """A graph of 1 to ``most`` vertices with any edges."""
     vertices = draw(st.integers(1, most))
     pairs = list(combinations(range(vertices), 2))
-    return Graph.create(vertices, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else ())
+    return Graph.create(
+        vertices, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else ()
+    )
 
 
 def from_networkx(graph: nx.Graph) -> Graph:
@@ -80,7 +82,7 @@ def tours(problem: HamiltonianProblem) -> set[Tour]:
         order
         for order in permutations(range(n))
         if all(order[position] == vertex for vertex, position in problem.clamps)
-        and all(adjacent[step] for step in zip(order, order[1:], strict=False))
+        and all(adjacent[step] for step in pairwise(order))
         and (not problem.cycle or (n > 2 and adjacent[order[-1], order[0]]))
     }
 
