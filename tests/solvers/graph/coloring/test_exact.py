@@ -116,6 +116,13 @@ def test_running_out_of_time_is_undecided(limit_s: float) -> None:
     assert complete(HARD, None, 0, limit_s) == UNDECIDED
 
 
+def test_time_runs_out_while_many_rules_are_stated() -> None:
+    large = ColoringProblem.create(random_graph(512, 0.5, 0), 60)
+    started = time.monotonic()
+    assert complete(large, None, 0, 0.1) == UNDECIDED
+    assert time.monotonic() - started < 3.0
+
+
 def test_a_search_is_stopped_from_another_thread() -> None:
     stop = Stop()
     timer = threading.Timer(0.3, stop.ask)
