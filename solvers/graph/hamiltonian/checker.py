@@ -7,6 +7,7 @@ edges as they were given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from solvers.graph.hamiltonian.problem import HamiltonianProblem
 
@@ -26,6 +27,6 @@ def is_tour(problem: HamiltonianProblem, tour: Sequence[object]) -> bool:
     if any(tour[position] != vertex for vertex, position in problem.clamps):
         return False
     edges = set(problem.graph.edges) | {(b, a) for a, b in problem.graph.edges}
-    if any(step not in edges for step in zip(tour, tour[1:], strict=False)):
+    if any(step not in edges for step in pairwise(tour)):
         return False
     return not problem.cycle or (n > 2 and (tour[-1], tour[0]) in edges)
