@@ -1,19 +1,21 @@
 """A typed Python client: plain values in, frozen dataclasses out, exceptions for failed calls.
 
 ``InkfillClient`` is for asyncio, ``SyncInkfillClient`` for everything else. What goes in and comes
-out is in ``service.client_messages``, what a call raises in ``service.client_errors``.
+out is in ``service.client_messages``, what a call raises in ``service.client_errors``. The calls of
+the graph service are in ``service.client_graph``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Unpack
 
 import grpc
 from inkfill.v1 import (
     canvas_pb2_grpc,
+    graph_pb2_grpc,
     models_pb2,
     models_pb2_grpc,
     sudoku_pb2,
@@ -21,7 +23,9 @@ from inkfill.v1 import (
 )
 
 from engine.client import ModelInfo
-from service.client_errors import InkfillError, from_rpc_error, from_status
+from service.client_calls import answer_of, events_of
+from service.client_errors import InkfillError, from_status
+from service.client_graph import GraphCalls, SyncGraphCalls
 from service.client_messages import (
     CanvasDraft,
     DenoisedCanvas,
@@ -40,10 +44,8 @@ from service.client_messages import (
 )
 from service.loop_thread import LoopThread
 
-M = TypeVar("M")
 
-
-class InkfillClient:
+class InkfillClient(GraphCalls):
     """Calls a server from asyncio. An async context manager.
 
     Args:
@@ -56,6 +58,7 @@ class InkfillClient:
         self._channel = grpc.aio.insecure_channel(address)
         self._sudoku = sudoku_pb2_grpc.SudokuStub(self._channel)
         self._canvas = canvas_pb2_grpc.CanvasStub(self._channel)
+        self._graph = graph_pb2_grpc.GraphStub(self._channel)
         self._models = models_pb2_grpc.ModelsStub(self._channel)
 
     async def __aenter__(self) -> InkfillClient:
@@ -100,7 +103,7 @@ class InkfillClient:
             InkfillError: the call failed.
         """
         request = solve_request(puzzle, **options)
-        return sudoku_answer(await _answer(self._sudoku.Solve(request, timeout=self.timeout)))
+        return sudoku_answer(await answer_of(self._sudoku.Solve(request, timeout=self.timeout)))
 
     async def stream_sudoku(
         self, puzzle: Puzzle, **options: Unpack[SudokuOptions]
@@ -108,7 +111,7 @@ class InkfillClient:
         """Like ``solve_sudoku``, with its options: the drafts in order, then the answer."""
         request = solve_request(puzzle, **options)
         call = self._sudoku.SolveStream(request, timeout=self.timeout)
-        async with aclosing(_events(call)) as events:
+        async with aclosing(events_of(call)) as events:
             async for event in events:
                 yield sudoku_event(event)
 
@@ -128,7 +131,7 @@ class InkfillClient:
             for name, puzzle in puzzles.items()
         ]
         call = self._sudoku.SolveMany(iter(requests), timeout=self.timeout)
-        async with aclosing(_events(call)) as replies:
+        async with aclosing(events_of(call)) as replies:
             async for reply in replies:
                 failed = reply.HasField("error")
                 yield (
@@ -154,7 +157,7 @@ class InkfillClient:
             InkfillError: the call failed.
         """
         request = denoise_request(model, **options)
-        return denoised_canvas(await _answer(self._canvas.Denoise(request, timeout=self.timeout)))
+        return denoised_canvas(await answer_of(self._canvas.Denoise(request, timeout=self.timeout)))
 
     async def denoise_stream(
         self, model: str, **options: Unpack[DenoiseOptions]
@@ -162,14 +165,14 @@ class InkfillClient:
         """Like ``denoise``, with its options: the drafts in order, then the canvas."""
         request = denoise_request(model, **options)
         call = self._canvas.DenoiseStream(request, timeout=self.timeout)
-        async with aclosing(_events(call)) as events:
+        async with aclosing(events_of(call)) as events:
             async for event in events:
                 yield canvas_event(event)
 
     async def models(self) -> Sequence[ModelInfo]:
         """The loaded models."""
         request = models_pb2.ListModelsRequest()
-        response = await _answer(self._models.List(request, timeout=self.timeout))
+        response = await answer_of(self._models.List(request, timeout=self.timeout))
         return tuple(model_info(model) for model in response.models)
 
     async def model(self, name: str) -> ModelInfo:
@@ -179,10 +182,10 @@ class InkfillClient:
             ModelNotFoundError: none of that name is loaded.
         """
         request = models_pb2.GetModelRequest(name=name)
-        return model_info(await _answer(self._models.Get(request, timeout=self.timeout)))
+        return model_info(await answer_of(self._models.Get(request, timeout=self.timeout)))
 
 
-class SyncInkfillClient:
+class SyncInkfillClient(SyncGraphCalls):
     """``InkfillClient`` for code without an event loop. A context manager.
 
     A stream that is not read to its end is cancelled when its iterator is closed or collected.
@@ -190,7 +193,7 @@ class SyncInkfillClient:
 
     def __init__(self, address: str, timeout: float | None = None) -> None:
         self._loop = LoopThread()
-        self._client = self._loop.call(_open(address, timeout))
+        self._client: InkfillClient = self._loop.call(_open(address, timeout))
 
     def __enter__(self) -> SyncInkfillClient:
         return self
@@ -247,26 +250,3 @@ class SyncInkfillClient:
 async def _open(address: str, timeout: float | None) -> InkfillClient:
     """Make a client where its event loop runs."""
     return InkfillClient(address, timeout)
-
-
-async def _answer(call: Awaitable[M]) -> M:
-    with _raising_ours():
-        return await call
-
-
-async def _events(call: Any) -> AsyncGenerator[Any, None]:
-    """The messages of a stream; leaving it early cancels the call."""
-    try:
-        with _raising_ours():
-            async for event in call:
-                yield event
-    finally:
-        call.cancel()
-
-
-@contextmanager
-def _raising_ours() -> Iterator[None]:
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from None

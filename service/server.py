@@ -13,6 +13,8 @@ from grpc_reflection.v1alpha import reflection
 from inkfill.v1 import (
     canvas_pb2,
     canvas_pb2_grpc,
+    graph_pb2,
+    graph_pb2_grpc,
     models_pb2,
     models_pb2_grpc,
     sudoku_pb2,
@@ -23,6 +25,8 @@ from engine.client import EngineClient
 from service.address import BindError, address_of
 from service.interceptors import CallInterceptor, default_chain
 from service.servicers.canvas import CanvasServicer
+from service.servicers.graph import GraphServicer
+from service.servicers.graph_call import GRAPH_TASKS
 from service.servicers.models import ModelsServicer
 from service.servicers.sudoku import SudokuServicer
 from service.settings import Settings
@@ -146,11 +150,15 @@ def _register(
     models = ModelsServicer(engine, settings.max_message_bytes)
     models_pb2_grpc.add_ModelsServicer_to_server(models, server)
     names = [_name(canvas_pb2, "Canvas"), _name(models_pb2, "Models")]
-    model = next((info.name for info in engine.models() if info.task == "sudoku"), None)
-    if model is not None:
-        sudoku = SudokuServicer(engine, model, searches, settings.max_many_in_flight)
+    of_task = {info.task: info.name for info in reversed(engine.models())}  # the first one loaded
+    if "sudoku" in of_task:
+        sudoku = SudokuServicer(engine, of_task["sudoku"], searches, settings.max_many_in_flight)
         sudoku_pb2_grpc.add_SudokuServicer_to_server(sudoku, server)
         names.append(_name(sudoku_pb2, "Sudoku"))
+    if graph_models := {task: of_task[task] for task in GRAPH_TASKS if task in of_task}:
+        graph = GraphServicer(engine, graph_models, searches)
+        graph_pb2_grpc.add_GraphServicer_to_server(graph, server)
+        names.append(_name(graph_pb2, "Graph"))
     return tuple(names)
 
 

@@ -192,6 +192,10 @@ class Solver(Protocol[P_contra, A]):
             The model's limits and what the problem has, for an error message; None if it fits.
         """
 
+    @property
+    def slow_layout(self) -> bool:
+        """Whether ``layout`` may take more than some milliseconds: a thread does it then."""
+
     def layout(self, problem: P_contra) -> CanvasRequest:
         """The canvas of a problem: clamps, domain, relations, constraint, default sampling."""
 

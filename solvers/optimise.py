@@ -6,6 +6,7 @@ vertices than it chose. A step that is proved to have no answer proves that the 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from solvers.base import (
     Solution,
     Solver,
 )
+from solvers.problem_error import ProblemError
 from solvers.search_pool import SearchPool
 from solvers.strategy import solve
 
@@ -91,7 +93,7 @@ async def optimise(
 
     Raises:
         UnknownModelError, EngineOverloadedError, EngineStoppedError: from the engine.
-        ProblemError: see ``solve``.
+        ProblemError: see ``solve``; where there is an answer already, it is returned instead.
     """
     given = effort if effort.seed is not None else replace(effort, seed=secrets.randbits(62))
     ascent = _Ascent(solver, objective, given, engine, model, searches, on_draft, limit_s)
@@ -116,9 +118,9 @@ class _Ascent(Generic[P, A]):
     async def run(self, incumbent: A | None) -> Optimum[A]:
         best, answered = incumbent, self._greedy_report()
         while (problem := self.objective.better_than(best)) is not None:
-            if best is not None and self._is_late():
+            step = await self._step(problem, best is not None)
+            if step is None:
                 return self._optimum(Outcome.SOLVED, best, False, answered)
-            step = await self._step(problem)
             self.reports.append(step.report)
             if step.outcome is Outcome.SOLVED:
                 best, answered = step.answer, step.report
@@ -130,17 +132,31 @@ class _Ascent(Generic[P, A]):
         outcome = Outcome.UNSATISFIABLE if best is None else Outcome.SOLVED
         return self._optimum(outcome, best, best is not None, answered)
 
-    async def _step(self, problem: P) -> Solution[A]:
-        return await solve(
-            self.solver,
-            problem,
-            self.effort,
-            self.engine,
-            self.model,
-            searches=self.searches,
-            on_draft=self._shown(problem),
-            limit_s=self._seconds_left(),
-        )
+    async def _step(self, problem: P, has_answer: bool) -> Solution[A] | None:
+        """Try for a better answer; None where there is one and this one can no longer be tried.
+
+        Time ran out then, or no canvas can hold it and exact search is not allowed.
+        """
+        left = self._seconds_left()
+        try:
+            async with asyncio.timeout(left if has_answer else None) as patience:
+                return await solve(
+                    self.solver,
+                    problem,
+                    self.effort,
+                    self.engine,
+                    self.model,
+                    searches=self.searches,
+                    on_draft=self._shown(problem),
+                    limit_s=left,
+                )
+        except TimeoutError:
+            if not patience.expired():
+                raise
+        except ProblemError:
+            if not has_answer:
+                raise
+        return None
 
     def _shown(self, problem: P) -> OnCandidateDraft | None:
         show = self.on_draft
@@ -150,10 +166,6 @@ class _Ascent(Generic[P, A]):
         if self.limit_s is None:
             return None
         return self.limit_s - (time.monotonic() - self.started)
-
-    def _is_late(self) -> bool:
-        left = self._seconds_left()
-        return left is not None and left <= 0
 
     def _greedy_report(self) -> Report:
         """Of an answer that no step found."""

@@ -97,8 +97,8 @@ class _Attempt(Generic[P, A]):
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
             return self._solution(Outcome.UNSATISFIABLE, None, None)
-        for method in self._fitting_methods():
-            answered = await self._denoise(self._request(method), method)
+        for method, request in await self._requests():
+            answered = await self._denoise(request, method)
             if answered is not None:
                 answer, steps = answered
                 return self._solution(Outcome.SOLVED, answer, method, steps)
@@ -129,9 +129,18 @@ class _Attempt(Generic[P, A]):
 
         return min(self.results, key=order, default=None)
 
-    def _request(self, method: Method) -> CanvasRequest:
+    async def _requests(self) -> Sequence[tuple[Method, CanvasRequest]]:
+        """The canvas of the problem under each kind of guidance."""
+        if not (methods := self._fitting_methods()):
+            return ()
+        if self.solver.slow_layout:
+            layout = await asyncio.to_thread(self.solver.layout, self.problem)
+        else:
+            layout = self.solver.layout(self.problem)
+        return [(method, self._request(layout, method)) for method in methods]
+
+    def _request(self, layout: CanvasRequest, method: Method) -> CanvasRequest:
         """The canvas of the problem as the method and the effort want it."""
-        layout = self.solver.layout(self.problem)
         last = not self.effort.exact_fallback and method is _methods(self.effort.guidance)[-1]
         steps = self.effort.max_steps or self.solver.default_steps(method, last)
         return replace(

@@ -17,13 +17,17 @@ from engine.client import EngineClient, ModelInfo, OnDraft, UnknownModelError
 from service.errors import invalid_argument, model_resource, named_by, shorten
 from service.messages import report_to
 from service.servicers.canvas_request import canvas_request, request_path
+from service.servicers.graph_call import GRAPH_TASKS
 from service.streams import Final, drafts_of
 from solvers.base import Method, Report
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 #: Tasks whose models need relations that only a solver lays out, and who offers it.
-_SOLVER_SERVICES = {"sudoku": "inkfill.v1.Sudoku"}
+_SOLVER_SERVICES = {
+    "sudoku": "inkfill.v1.Sudoku",
+    **dict.fromkeys(GRAPH_TASKS, "inkfill.v1.Graph"),
+}
 
 
 class CanvasServicer(canvas_pb2_grpc.CanvasServicer):

@@ -59,6 +59,11 @@ class SudokuSolver:
             f"this grid has {shape.cells} and digits to {shape.size}"
         )
 
+    @property
+    def slow_layout(self) -> bool:
+        """No."""
+        return False
+
     def layout(self, problem: SudokuProblem) -> CanvasRequest:
         """See ``solvers.sudoku.codec.encode``."""
         return codec.encode(problem, self.sampling)

@@ -33,6 +33,22 @@ TEXT = ModelInfo(
     max_batch=8,
     max_queue=16,
 )
+COLORING, INDEPENDENT_SET, HAMILTONIAN = (
+    ModelInfo(
+        name=f"{task} oracle",
+        task=task,
+        parameters=5,
+        weights_digest="f" * 64,
+        device="cpu",
+        precision="float32",
+        canvas_length=512,
+        vocabulary=vocabulary,
+        max_batch=8,
+        max_queue=16,
+    )
+    for task, vocabulary in (("coloring", 32), ("independent-set", 2), ("hamiltonian", 64))
+)
+GRAPHS = (COLORING, INDEPENDENT_SET, HAMILTONIAN)
 
 SOLUTION = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
 PUZZLE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
@@ -48,6 +64,7 @@ class FakeEngine:
 
     Attributes:
         right: whether the last draft is the solution; if not, every free cell shows token 1.
+        shows: token of each position, whatever is asked; None for the above.
         steps: drafts shown before the result.
         step_s: seconds between steps.
         error: raised instead of denoising.
@@ -59,6 +76,7 @@ class FakeEngine:
 
     infos: tuple[ModelInfo, ...] = (SUDOKU, TEXT)
     right: bool = True
+    shows: tuple[int, ...] | None = None
     steps: int = 3
     step_s: float = 0.0
     error: Exception | None = None
@@ -119,4 +137,6 @@ class FakeEngine:
             free = request.domain.argmax(axis=1)
         if self.right and request.length == 81:
             free = np.array(cells(SOLUTION))
+        if self.shows is not None:
+            free = np.array(self.shows)
         return np.where(clamped, request.clamps, free)

@@ -32,6 +32,8 @@ class Riddle:
 @dataclass
 class RiddleSolver:
     default_candidates: int = 2
+    slow_layout: bool = False
+    layout_threads: list[threading.Thread] = field(default_factory=list)
     completed_with: list[float] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -45,6 +47,7 @@ class RiddleSolver:
         return f"{model.name} is too small" if problem.too_large else None
 
     def layout(self, problem: Riddle) -> CanvasRequest:
+        self.layout_threads.append(threading.current_thread())
         return CanvasRequest(clamps=np.array([-1], np.int64))
 
     def decode(self, problem: Riddle, tokens: Tokens) -> int:
@@ -101,8 +104,14 @@ class ScriptedEngine:
         return CanvasResult(tokens, doubt, doubt, self.reason, steps, 1.0, 2.0)
 
 
-def run(script: Script, effort: Effort | None = None, riddle: Riddle | None = None, **options):
-    engine, solver = ScriptedEngine(script), RiddleSolver()
+def run(
+    script: Script,
+    effort: Effort | None = None,
+    riddle: Riddle | None = None,
+    solver: RiddleSolver | None = None,
+    **options,
+):
+    engine, solver = ScriptedEngine(script), solver or RiddleSolver()
     with SearchPool(1) as searches:
         options = {"searches": searches, **options}
         work = solve(solver, riddle or Riddle(), effort or Effort(seed=3), engine, "m", **options)
@@ -156,6 +165,15 @@ def test_what_nothing_follows_is_given_the_steps_of_the_last(
 def test_the_least_bad_draft_is_returned_when_undecided() -> None:
     solution, _, _ = run(lambda r: (2, 1 + r.candidate, 0.9 - 0.1 * r.candidate))
     assert solution.answer == 2
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_problem_is_laid_out_once_and_a_slow_layout_beside_the_event_loop(slow: bool) -> None:
+    solver = RiddleSolver(slow_layout=slow)
+    _, engine, _ = run(lambda _: (2, 1, 0.0), solver=solver)
+    assert len(engine.asked) == 4
+    (thread,) = solver.layout_threads
+    assert (thread is not threading.main_thread()) == slow
 
 
 def test_fewest_steps_win_then_the_lowest_candidate() -> None:

@@ -73,9 +73,7 @@ class ColoringProblem:
 
     def conflicts(self) -> tuple[Edge, ...]:
         """Edges whose ends are clamped to one colour, ascending."""
-        color_of = dict(self.clamps)
-        return tuple(
-            (a, b)
-            for a, b in self.graph.edges
-            if a in color_of and b in color_of and color_of[a] == color_of[b]
-        )
+        clamped = np.flatnonzero(self.given >= 0)
+        color = self.given[clamped]
+        clash = (color[:, None] == color) & self.graph.adjacency[np.ix_(clamped, clamped)]
+        return tuple((a, b) for a, b in clamped[np.argwhere(np.triu(clash))].tolist())

@@ -54,6 +54,11 @@ class ColoringSolver:
             f"problem has {vertices} and {colors}"
         )
 
+    @property
+    def slow_layout(self) -> bool:
+        """Yes: it looks for a large clique."""
+        return True
+
     def layout(self, problem: ColoringProblem) -> CanvasRequest:
         """See ``solvers.graph.coloring.codec.encode``."""
         return codec.encode(problem, sampling=self.sampling)
@@ -79,6 +84,6 @@ class ColoringSolver:
 
     def badness(self, problem: ColoringProblem, result: CanvasResult) -> float:
         """Edges whose ends are equal; among equals, the mean entropy decides."""
-        a, b = np.array(problem.graph.edges).reshape(-1, 2).T
-        conflicts = int((result.tokens[a] == result.tokens[b]).sum())
+        equal = result.tokens[:, None] == result.tokens
+        conflicts = int((equal & problem.graph.adjacency).sum()) // 2
         return conflicts + float(np.tanh(result.entropy.mean()))

@@ -26,7 +26,8 @@ def is_tour(problem: HamiltonianProblem, tour: Sequence[object]) -> bool:
         return False
     if any(tour[position] != vertex for vertex, position in problem.clamps):
         return False
-    edges = set(problem.graph.edges) | {(b, a) for a, b in problem.graph.edges}
-    if any(step not in edges for step in pairwise(tour)):
-        return False
-    return not problem.cycle or (n > 2 and (tour[-1], tour[0]) in edges)
+    steps = set(pairwise(tour))
+    if problem.cycle:
+        steps.add((tour[-1], tour[0]))
+    taken = sum((a, b) in steps or (b, a) in steps for a, b in problem.graph.edges)
+    return taken == len(steps) and (n > 2 or not problem.cycle)

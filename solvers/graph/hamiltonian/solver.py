@@ -51,6 +51,11 @@ class HamiltonianSolver:
             return None
         return f"the model takes {most} vertices, this graph has {problem.graph.vertices}"
 
+    @property
+    def slow_layout(self) -> bool:
+        """No."""
+        return False
+
     def layout(self, problem: HamiltonianProblem) -> CanvasRequest:
         """See ``solvers.graph.hamiltonian.codec.encode``."""
         return codec.encode(problem, self.sampling)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from solvers.graph.graph import Edge, Graph
 from solvers.problem_error import ProblemError
 
@@ -63,5 +65,6 @@ class IndependentSetProblem:
 
     def conflicts(self) -> tuple[Edge, ...]:
         """Edges between two included vertices, ascending."""
-        included = set(self.include)
-        return tuple((a, b) for a, b in self.graph.edges if a in included and b in included)
+        included = np.array(self.include, np.int64)
+        inside = np.triu(self.graph.adjacency[np.ix_(included, included)])
+        return tuple((a, b) for a, b in included[np.argwhere(inside)].tolist())

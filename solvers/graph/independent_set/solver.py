@@ -53,6 +53,11 @@ class IndependentSetSolver:
             f"{problem.graph.vertices}"
         )
 
+    @property
+    def slow_layout(self) -> bool:
+        """No."""
+        return False
+
     def layout(self, problem: IndependentSetProblem) -> CanvasRequest:
         """See ``solvers.graph.independent_set.codec.encode``."""
         return codec.encode(problem, self.sampling)

@@ -1,0 +1,145 @@
+"""Solutions of graph problems as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inkfill.v1 import graph_pb2
+
+from service.messages import method_to, report_to
+from solvers.base import CandidateDraft, Outcome, Solution
+from solvers.graph.coloring.fewest import FewestColors, compact
+from solvers.graph.coloring.problem import Coloring, ColoringProblem
+from solvers.graph.graph import Edge
+from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
+from solvers.graph.independent_set.largest import LargestSet
+from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
+from solvers.optimise import Optimum
+
+
+def draft_message(goal: int, draft: CandidateDraft) -> graph_pb2.GraphDraft:
+    """A draft, and what its canvas is to reach; tokens mean what the message's values do."""
+    return graph_pb2.GraphDraft(
+        step=draft.draft.step,
+        values=draft.draft.tokens.tolist(),
+        accepted=draft.draft.accepted.tolist(),
+        entropy=draft.draft.entropy.tolist(),
+        candidate=draft.candidate,
+        method=method_to(draft.method),
+        goal=goal,
+    )
+
+
+def color_response(
+    problem: ColoringProblem, solution: Solution[Coloring] | Optimum[Coloring]
+) -> graph_pb2.ColorResponse:
+    """A colouring, or what there is of one."""
+    colors = solution.answer or ()
+    return graph_pb2.ColorResponse(
+        outcome=solution.outcome.name,
+        vertex_colors=colors,
+        colors_used=len(set(colors)),
+        conflicts=_conflicts(problem.conflicts(), solution.outcome),
+        report=report_to(solution.report),
+    )
+
+
+def fewest_response(objective: FewestColors, optimum: Optimum[Coloring]) -> graph_pb2.ColorResponse:
+    """The best colouring, and what is proved of it."""
+    response = color_response(objective.problem, optimum)
+    response.proved_optimal = optimum.proved
+    response.lower_bound = objective.bound
+    if optimum.outcome is Outcome.UNSATISFIABLE:
+        response.lower_bound = max(objective.bound, objective.problem.colors + 1)
+    elif optimum.proved:
+        assert optimum.answer is not None
+        response.lower_bound = max(compact(objective.problem, optimum.answer)) + 1
+    return response
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is known of an independent set, and so of a clique or a cover.
+
+    Attributes:
+        problem: what was asked.
+        found: the set, if there is one, and how it was reached.
+        upper_bound: no set is larger; None where only a target was asked for.
+    """
+
+    problem: IndependentSetProblem
+    found: Solution[IndependentSet] | Optimum[IndependentSet]
+    upper_bound: int | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether the set is the largest."""
+        return isinstance(self.found, Optimum) and self.found.proved
+
+    @property
+    def conflicts(self) -> list[graph_pb2.Edge]:
+        """Why there is none, if what is included is the reason."""
+        return _conflicts(self.problem.conflicts(), self.found.outcome)
+
+
+def largest(objective: LargestSet, optimum: Optimum[IndependentSet]) -> Choice:
+    """The largest set, and what is proved of its size."""
+    bound = len(optimum.answer or ()) if optimum.proved else objective.bound
+    return Choice(objective.problem, optimum, bound)
+
+
+def independent_set_response(choice: Choice) -> graph_pb2.IndependentSetResponse:
+    """An independent set, or what there is of one."""
+    return graph_pb2.IndependentSetResponse(
+        outcome=choice.found.outcome.name,
+        vertices=choice.found.answer or (),
+        proved_optimal=choice.proved,
+        conflicts=choice.conflicts,
+        upper_bound=choice.upper_bound,
+        report=report_to(choice.found.report),
+    )
+
+
+def clique_response(choice: Choice) -> graph_pb2.CliqueResponse:
+    """A clique, of a choice from the complement."""
+    return graph_pb2.CliqueResponse(
+        outcome=choice.found.outcome.name,
+        vertices=choice.found.answer or (),
+        proved_optimal=choice.proved,
+        conflicts=choice.conflicts,
+        upper_bound=choice.upper_bound,
+        report=report_to(choice.found.report),
+    )
+
+
+def vertex_cover_response(choice: Choice) -> graph_pb2.VertexCoverResponse:
+    """A vertex cover, of a choice of what it leaves out."""
+    n, left_out = choice.problem.graph.vertices, choice.found.answer
+    cover = () if left_out is None else sorted(set(range(n)).difference(left_out))
+    return graph_pb2.VertexCoverResponse(
+        outcome=choice.found.outcome.name,
+        vertices=cover,
+        proved_optimal=choice.proved,
+        conflicts=choice.conflicts,
+        lower_bound=None if choice.upper_bound is None else n - choice.upper_bound,
+        report=report_to(choice.found.report),
+    )
+
+
+def path_response(
+    problem: HamiltonianProblem, solution: Solution[Tour]
+) -> graph_pb2.HamiltonianPathResponse:
+    """A path, or what there is of one."""
+    return graph_pb2.HamiltonianPathResponse(
+        outcome=solution.outcome.name,
+        vertices=solution.answer or (),
+        conflicts=_conflicts(problem.conflicts(), solution.outcome),
+        report=report_to(solution.report),
+    )
+
+
+def _conflicts(pairs: Iterable[Edge], outcome: Outcome) -> list[graph_pb2.Edge]:
+    if outcome is not Outcome.UNSATISFIABLE:
+        return []
+    return [graph_pb2.Edge(a=a, b=b) for a, b in pairs]
