@@ -241,6 +241,8 @@ def _dive(guide: Guide, step: StepResult, state: BatchState, domain: Tensor) -> 
     """Let the canvases that are guided dive."""
     rows = state.guided.nonzero().squeeze(-1)
     gumbel = state.noise.keep(rows).gumbel(*step.belief.shape[1:])
+    if len(rows) < len(state):
+        guide = guide.keep(rows)
     return step.replace_rows(rows, guide.dive(step.keep(rows), domain[rows], gumbel))
 
 

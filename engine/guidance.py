@@ -30,7 +30,10 @@ WIDEST_MARGIN = 1000.0
 
 
 class Guide(Protocol):
-    """A constraint at work on batches of one layout. Each canvas is computed alone."""
+    """A constraint at work on a batch. Each canvas is computed alone."""
+
+    def keep(self, rows: Tensor) -> Guide:
+        """The guide of the canvases at these indices, int64 [B']."""
 
     def prune(self, domain: Tensor) -> Tensor:
         """See ``BatchConstraint.prune``."""
@@ -57,6 +60,10 @@ class EagerGuide:
 
     def __init__(self, constraint: BatchConstraint) -> None:
         self._constraint = constraint
+
+    def keep(self, rows: Tensor) -> EagerGuide:
+        """See ``Guide.keep``."""
+        return EagerGuide(self._constraint.keep(rows))
 
     def prune(self, domain: Tensor) -> Tensor:
         """See ``BatchConstraint.prune``."""

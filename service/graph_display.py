@@ -65,7 +65,8 @@ def coloring_text(draft: GraphDraft, width: int = 80, height: int = 24) -> Text:
     Args:
         draft: its tokens are colours.
         width: characters of a line.
-        height: lines, 4 or more; where not all vertices fit, the last line says how many are missing.
+        height: lines, 4 or more; where not all vertices fit, the last one says how many are
+            missing.
     """
     tokens = draft.tokens
     bad = [(a, b) for a, b in draft.graph.edges if tokens[a] == tokens[b]]
@@ -149,10 +150,9 @@ def _grid(blocks: Sequence[_Block], longest: int, width: int, height: int) -> Te
         across = max(1, (width + gap) // cell)
         if math.ceil(len(blocks) / across) <= height:
             break
-    shown = len(blocks)
+    shown, columns = len(blocks), min(across, max(_ROW, math.ceil(len(blocks) / height)))
     if shown > across * height:
-        shown = across * max(1, height - 1)
-    columns = min(across, max(_ROW, math.ceil(shown / height)))
+        shown, columns = across * max(1, height - 1), across
     text = Text()
     for index, block in enumerate(blocks[:shown]):
         _draw(text, block, length, padded)

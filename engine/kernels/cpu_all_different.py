@@ -17,6 +17,10 @@ class CpuAllDifferent:
         self._groups = rule.groups.astype(np.uint64)
         self._first, self._groups_of = (x.astype(np.uint64) for x in _memberships(rule))
 
+    def keep(self, rows: Rows) -> CpuAllDifferent:  # noqa: ARG002  # all canvases share it
+        """The rule itself; see ``CpuRule.keep``."""
+        return self
+
     def prune(self, masks: Masks, rows: Rows) -> None:
         """See ``CpuRule.prune``."""
         _prune(masks, rows, self._groups, self._first, self._groups_of)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from engine.constraints.at_most_one import CHOSEN, LEFT_OUT, AtMostOneBatch
-from engine.kernels.cpu_edges import neighbour_lists
+from engine.kernels.cpu_edges import NeighbourLists, neighbour_lists
 from engine.kernels.cpu_masks import NONE, Masks, Rows
 
 _OUT, _IN = np.uint64(1 << LEFT_OUT), np.uint64(1 << CHOSEN)
@@ -15,9 +15,17 @@ _OUT, _IN = np.uint64(1 << LEFT_OUT), np.uint64(1 << CHOSEN)
 class CpuAtMostOne:
     """The compiled counterpart; an ``engine.kernels.cpu_guide.CpuRule``."""
 
-    def __init__(self, rule: AtMostOneBatch) -> None:
-        self._lists = neighbour_lists(rule.edges)
-        self._least = rule.least.numpy()
+    def __init__(self, lists: NeighbourLists, least: Rows) -> None:
+        self._lists, self._least = lists, least
+
+    @classmethod
+    def of(cls, rule: AtMostOneBatch) -> CpuAtMostOne:
+        """The counterpart of a rule."""
+        return cls(neighbour_lists(rule.edges), rule.least.numpy())
+
+    def keep(self, rows: Rows) -> CpuAtMostOne:
+        """See ``CpuRule.keep``."""
+        return CpuAtMostOne(self._lists.keep(rows), self._least[rows])
 
     def prune(self, masks: Masks, rows: Rows) -> None:
         """See ``CpuRule.prune``."""

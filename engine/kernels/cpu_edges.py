@@ -22,6 +22,10 @@ class NeighbourLists(NamedTuple):
     first: Rows
     others: Rows
 
+    def keep(self, rows: Rows) -> NeighbourLists:
+        """Those of the graphs at these indices."""
+        return NeighbourLists(self.first[rows], self.others)
+
 
 def neighbour_lists(edges: Tensor) -> NeighbourLists:
     """From matrices, bool [B, L, L], on the CPU."""

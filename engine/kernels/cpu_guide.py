@@ -38,6 +38,9 @@ from engine.sampler import StepResult
 class CpuRule(Protocol):
     """The compiled counterpart of a constraint."""
 
+    def keep(self, rows: Rows) -> CpuRule:
+        """The rule of the canvases at these indices, int64 [B']."""
+
     def prune(self, masks: Masks, rows: Rows) -> None:
         """Do in place to these rows of uint64 [B, L] what ``BatchConstraint.prune`` does.
 
@@ -51,6 +54,10 @@ class CpuGuide:
     def __init__(self, constraint: BatchConstraint, rule: CpuRule) -> None:
         self._constraint = constraint
         self._rule = rule
+
+    def keep(self, rows: Tensor) -> CpuGuide:
+        """See ``Guide.keep``."""
+        return CpuGuide(self._constraint.keep(rows), self._rule.keep(rows.numpy()))
 
     def prune(self, domain: Tensor) -> Tensor:
         """See ``BatchConstraint.prune``."""
@@ -108,11 +115,11 @@ def _compiled(constraint: BatchConstraint) -> CpuRule | None:
         case AllDifferent():
             return CpuAllDifferent(constraint)
         case NotEqualBatch():
-            return CpuNotEqual(constraint)
+            return CpuNotEqual.of(constraint)
         case AtMostOneBatch():
-            return CpuAtMostOne(constraint)
+            return CpuAtMostOne.of(constraint)
         case TourBatch():
-            return CpuTour(constraint)
+            return CpuTour.of(constraint)
     return None
 
 

@@ -6,15 +6,24 @@ import numpy as np
 from numba import njit
 
 from engine.constraints.not_equal import NotEqualBatch
-from engine.kernels.cpu_edges import neighbour_lists
+from engine.kernels.cpu_edges import NeighbourLists, neighbour_lists
 from engine.kernels.cpu_masks import NONE, Masks, Rows, is_single
 
 
 class CpuNotEqual:
     """The compiled counterpart; an ``engine.kernels.cpu_guide.CpuRule``."""
 
-    def __init__(self, rule: NotEqualBatch) -> None:
-        self._lists = neighbour_lists(rule.edges)
+    def __init__(self, lists: NeighbourLists) -> None:
+        self._lists = lists
+
+    @classmethod
+    def of(cls, rule: NotEqualBatch) -> CpuNotEqual:
+        """The counterpart of a rule."""
+        return cls(neighbour_lists(rule.edges))
+
+    def keep(self, rows: Rows) -> CpuNotEqual:
+        """See ``CpuRule.keep``."""
+        return CpuNotEqual(self._lists.keep(rows))
 
     def prune(self, masks: Masks, rows: Rows) -> None:
         """See ``CpuRule.prune``."""

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from engine.constraints.tour import TourBatch
-from engine.kernels.cpu_edges import neighbour_lists
+from engine.kernels.cpu_edges import NeighbourLists, neighbour_lists
 from engine.kernels.cpu_masks import NONE, ONE, Masks, Rows, is_single
 
 
 class CpuTour:
     """The compiled counterpart; an ``engine.kernels.cpu_guide.CpuRule``."""
 
-    def __init__(self, rule: TourBatch) -> None:
-        self._lists = neighbour_lists(rule.edges)
-        self._vertices = rule.vertices.numpy()
-        self._cycle = rule.cycle.numpy()
+    def __init__(self, lists: NeighbourLists, vertices: Rows, cycle: npt.NDArray[np.bool_]) -> None:
+        self._lists, self._vertices, self._cycle = lists, vertices, cycle
+
+    @classmethod
+    def of(cls, rule: TourBatch) -> CpuTour:
+        """The counterpart of a rule."""
+        return cls(neighbour_lists(rule.edges), rule.vertices.numpy(), rule.cycle.numpy())
+
+    def keep(self, rows: Rows) -> CpuTour:
+        """See ``CpuRule.keep``."""
+        return CpuTour(self._lists.keep(rows), self._vertices[rows], self._cycle[rows])
 
     def prune(self, masks: Masks, rows: Rows) -> None:
         """See ``CpuRule.prune``."""

@@ -67,8 +67,8 @@ def parse_graph(text: str, written_as: Format | None = None) -> NamedGraph:
 
     Raises:
         ProblemError: the field is ``graph`` or begins so; the message names the line at fault and
-            what is accepted. The text is longer than 16 Mi characters, the graph larger than 512
-            vertices, or the format's parser found something else; see there.
+            what is accepted. The text is longer than 16 Mi characters or 524,288 lines, the graph
+            larger than 512 vertices, or the format's parser found something else; see there.
     """
     if len(text) > MAX_CHARACTERS:
         raise ProblemError("graph", f"too long, accepted: up to {MAX_CHARACTERS} characters")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from solvers.problem_error import ProblemError
 
+#: About twice what the complete graph of 512 vertices takes with both directions of every edge.
+MAX_LINES = 1 << 19
 #: Characters of a line that an error shows.
 _SHOWN = 40
 
@@ -15,9 +17,15 @@ def filled_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, without the blanks around them, each with its number from 1.
 
     They are taken one by one, so that a file that is refused at its first line is not split first.
+
+    Raises:
+        ProblemError: there are too many lines.
     """
-    stripped = (line.strip() for line in io.StringIO(text, newline=None))
-    return ((number, line) for number, line in enumerate(stripped, start=1) if line)
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if number > MAX_LINES:
+            raise line_error(number, "too many lines", f"up to {MAX_LINES}")
+        if stripped := line.strip():
+            yield number, stripped
 
 
 def line_error(number: int, complaint: str, accepted: str) -> ProblemError:

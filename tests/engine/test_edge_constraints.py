@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.constraints import AtMostOne, NotEqual, Tour
@@ -124,6 +124,7 @@ def test_a_size_to_reach_raises_the_belief_in_choices() -> None:
     assert alone(AtMostOne(lonely, least=3), 4).project(belief)[0, :, 1].sum() > 2
 
 
+@settings(max_examples=50)
 @given(st.lists(rule_cases(most=12), min_size=1, max_size=5), SEEDS)
 def test_compiled_pruning_equals_the_reference(cases: list[RuleCase], seed: int) -> None:
     kind = type(cases[0].rule)

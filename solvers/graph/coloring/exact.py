@@ -12,7 +12,9 @@ along the vertices, a large clique first, which thereby is coloured before the s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +23,7 @@ from ortools.sat.python import cp_model
 
 from engine.canvas import Floats
 from solvers.base import Completion, Outcome
+from solvers.deadline import deadline
 from solvers.exact import Choices, Search, choose, hint_belief, search
 from solvers.graph.cliques import Clique, edge_cover, large_clique
 from solvers.graph.coloring.core import Core
@@ -68,28 +71,39 @@ def _color(
     coloring = greedy_coloring(problem.graph, problem.clamps, problem.colors)
     if coloring is not None:
         return Completion(Outcome.SOLVED, coloring)
-    model, choices = _state_rules(problem)
+    begun = time.monotonic()
+    rules = _state_rules(problem, settings.limit_s, stop)
+    if rules is None:
+        return Completion(Outcome.UNDECIDED)
+    model, choices = rules
     order = _order(problem, clique)
     fitted = None if belief is None else _fit(belief, problem.colors)
     _order_colors(model, choices, order, _exchangeable(problem, order, fitted))
     if fitted is not None:
         hint_belief(model, choices, fitted)
-    found = search(model, settings, stop)
+    left_s = settings.limit_s - (time.monotonic() - begun)
+    found = search(model, replace(settings, limit_s=left_s), stop)
     if found.outcome is not Outcome.SOLVED:
         return Completion(found.outcome)
     return Completion(Outcome.SOLVED, choices.read(found.values))
 
 
-def _state_rules(problem: ColoringProblem) -> tuple[cp_model.CpModel, Choices]:
+def _state_rules(
+    problem: ColoringProblem, limit_s: float, stop: Stop | None
+) -> tuple[cp_model.CpModel, Choices] | None:
+    """The rules; None if time runs out, as stating them takes seconds where edges are many."""
     model = cp_model.CpModel()
     choices = choose(model, open_colors(problem))
-    for clique in edge_cover(problem.graph):
-        for color in range(problem.colors):
-            takers = choices.taking(clique, color)
-            if len(clique) == problem.colors:
-                model.add_exactly_one(takers)
-            elif len(takers) > 1:
-                model.add_at_most_one(takers)
+    with deadline(limit_s, stop) as over:
+        for clique in edge_cover(problem.graph):
+            if over():
+                return None
+            for color in range(problem.colors):
+                takers = choices.taking(clique, color)
+                if len(clique) == problem.colors:
+                    model.add_exactly_one(takers)
+                elif len(takers) > 1:
+                    model.add_at_most_one(takers)
     return model, choices
 
 

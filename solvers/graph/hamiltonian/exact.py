@@ -9,6 +9,7 @@ position, which grows by one along the arcs and is as far from the clamped ones 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -78,9 +79,12 @@ def _state_positions(model: cp_model.CpModel, problem: HamiltonianProblem, arcs:
     """Give vertices positions, counted around a cycle from the first clamped vertex."""
     n = problem.graph.vertices
     root, shift = problem.clamps[0] if problem.cycle else (n, 0)
+    allowed = _open_positions(problem, shift)
+    if not all(allowed):
+        model.add_bool_or([])  # CP-SAT takes no variable without a value
+        return
     position = [
-        model.new_int_var_from_domain(cp_model.Domain.from_values(values), "")
-        for values in _open_positions(problem, shift)
+        model.new_int_var_from_domain(cp_model.Domain.from_values(values), "") for values in allowed
     ]
     for (a, b), arc in arcs.items():
         if a == n:
@@ -109,7 +113,7 @@ def _hint(model: cp_model.CpModel, problem: HamiltonianProblem, arcs: Arcs, beli
     """Suggest the arcs between vertices that come next to each other by their likeliest places."""
     n = problem.graph.vertices
     order = np.argsort(belief[:, :n].argmax(1), kind="stable").tolist()
-    steps = [*zip(order, order[1:], strict=False)]
+    steps = [*pairwise(order)]
     steps += [(order[-1], order[0])] if problem.cycle else [(n, order[0]), (order[-1], n)]
     for step in steps:
         if step in arcs:

@@ -1,4 +1,4 @@
-"""Independent sets by exact search: reach a size, prove that it cannot be reached, or find the most.
+"""Independent sets by exact search: reach a size, prove it out of reach, or find the largest.
 
 A tabu search comes first, because it nearly always finds what there is. What it does not reach is
 searched for by branch and bound, which settles dense graphs in milliseconds, then by CP-SAT, whose

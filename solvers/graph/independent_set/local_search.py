@@ -39,8 +39,9 @@ _FREE, _NEAR, _CHOSEN = 0, 1, 2
 
 
 class _State(NamedTuple):
-    """Where the search stands. A vertex outside the set is *free* or *near* if it has no neighbour
-    in it, or one.
+    """Where the search stands.
+
+    A vertex outside the set is *free* if it has no neighbour in it, *near* if it has one.
 
     Attributes:
         starts: int64 [n + 1], where the neighbours of each vertex begin.

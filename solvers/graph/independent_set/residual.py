@@ -34,7 +34,7 @@ class Residual:
         """
         matrix = problem.graph.adjacency
         include = list(problem.include)
-        closed = matrix[include].any(0)
+        closed = np.any(matrix[include], axis=0)
         closed[include] = closed[list(problem.exclude)] = True
         vertices = np.flatnonzero(~closed)
         return cls(vertices, matrix[np.ix_(vertices, vertices)], problem.include)

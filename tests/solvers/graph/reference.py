@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import networkx as nx
 import numpy as np
@@ -82,7 +82,7 @@ def tours(problem: HamiltonianProblem) -> set[Tour]:
         order
         for order in permutations(range(n))
         if all(order[position] == vertex for vertex, position in problem.clamps)
-        and all(adjacent[step] for step in zip(order, order[1:], strict=False))
+        and all(adjacent[step] for step in pairwise(order))
         and (not problem.cycle or (n > 2 and adjacent[order[-1], order[0]]))
     }
 

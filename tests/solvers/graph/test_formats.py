@@ -143,6 +143,14 @@ def test_a_graph_too_large_is_refused_at_its_first_sign(text: str, complaint: st
     assert time.perf_counter() - begun < 1
 
 
+@pytest.mark.parametrize("text", ["1 2\n", "\n", "1,2\n"])
+def test_a_file_of_too_many_lines_is_refused(text: str) -> None:
+    begun = time.perf_counter()
+    with pytest.raises(ProblemError, match="line 524289: too many lines, accepted: up to 524288"):
+        parse_graph(text * (MAX_CHARACTERS // len(text)))
+    assert time.perf_counter() - begun < 5
+
+
 def test_the_largest_graph_is_read_from_every_format() -> None:
     complete = Graph.create(512, [(a, b) for b in range(512) for a in range(b)])
     for text in (as_dimacs(complete), as_edge_list(complete), as_node_link(complete)):

@@ -101,6 +101,7 @@ def test_drafts_are_ordered_by_clashes_then_by_entropy() -> None:
         result_of(answer, 5.0),
         result_of(answer, 0.0),
     ]
-    badness = [SudokuSolver().badness(result) for result in worst_to_best]
+    blank = SudokuProblem.create((0,) * 81)
+    badness = [SudokuSolver().badness(blank, result) for result in worst_to_best]
     assert badness == sorted(badness, reverse=True)
     assert len(set(badness)) == 5
