@@ -31,6 +31,7 @@ class Problem(enum.Enum):
 
     COLORING = "coloring"
     INDEPENDENT_SET = "independent-set"
+    HAMILTONIAN = "hamiltonian"
 
     @property
     def module(self) -> str:
