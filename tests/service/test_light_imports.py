@@ -3,13 +3,15 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from service.server import Server
-from tests.service.fakes import PUZZLE
+from tests.service.fakes import GRAPHS, PUZZLE, SUDOKU, FakeEngine
 
 HEAVY = {"numba", "ortools", "pandas", "safetensors", "torch", "transformers", "triton"}
+GRAPH = str(Path(__file__).parents[2] / "docs" / "petersen.col")
 RUN_CLI = (
     "from service.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    code = end.code"
 )
@@ -30,22 +32,47 @@ async def loads(program: str, *arguments: str) -> tuple[set[str], object]:
     return modules & HEAVY, process.returncode
 
 
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine(infos=(SUDOKU, *GRAPHS))
+
+
 async def test_the_client_is_imported_without_the_engine() -> None:
     assert await loads("import service.client") == (set(), 0)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["serve", "--help"], ["train", "sudoku", "--help"], ["sudoku", "1"]]
+    "arguments",
+    [
+        ["--help"],
+        ["serve", "--help"],
+        ["train", "sudoku", "--help"],
+        ["train", "graph", "--help"],
+        ["color", "--help"],
+        ["sudoku", "1"],
+        ["color", "no-such-file"],
+        ["hamiltonian", GRAPH, "--start", "11"],
+    ],
 )
 async def test_help_and_complaints_come_without_the_engine(arguments: list[str]) -> None:
-    bad = arguments == ["sudoku", "1"]
-    assert await loads(RUN_CLI, *arguments) == (set(), 2 if bad else 0)
+    asks_for_help = "--help" in arguments
+    assert await loads(RUN_CLI, *arguments) == (set(), 0 if asks_for_help else 2)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["sudoku", PUZZLE], ["sudoku", "--watch", PUZZLE], ["models"]]
+    "arguments",
+    [
+        ["sudoku", PUZZLE],
+        ["sudoku", "--watch", PUZZLE],
+        ["models"],
+        ["color", GRAPH, "--svg"],
+        ["independent-set", GRAPH, "--watch", "--svg"],
+        ["hamiltonian", GRAPH, "--watch", "--svg"],
+    ],
 )
 async def test_a_server_elsewhere_is_asked_without_an_engine_here(
-    server: Server, arguments: list[str]
+    server: Server, arguments: list[str], tmp_path: Path
 ) -> None:
+    if arguments[-1] == "--svg":
+        arguments = [*arguments, str(tmp_path / "graph.svg")]
     assert await loads(RUN_CLI, *arguments, "--server", server.address) == (set(), 0)
