@@ -38,7 +38,7 @@ class ModelInfo:
 
     Attributes:
         name: what requests call it.
-        task: ``sudoku``, ``graph``, ``text`` ...
+        task: ``sudoku``, ``coloring``, ``text`` ...
         parameters: count.
         weights_digest: sha256 of the weights, hexadecimal.
         device: ``cpu`` or ``cuda:0``.

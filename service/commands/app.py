@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from service.commands import demo, models, serve, sudoku, train
+from service.commands import (
+    color,
+    demo,
+    hamiltonian,
+    independent_set,
+    models,
+    serve,
+    sudoku,
+    train,
+)
 
 app = typer.Typer(
     name="inkfill",
@@ -19,6 +28,9 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(sudoku.sudoku)
+app.command()(color.color)
+app.command()(independent_set.independent_set)
+app.command()(hamiltonian.hamiltonian)
 app.command()(models.models)
 app.command()(demo.demo)
 app.add_typer(train.app, name="train")

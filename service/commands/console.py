@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import grpc
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from service.client_errors import InkfillError, from_rpc_error
 from service.commands.interruption import Interruption, end_by, until_signal
@@ -25,6 +26,11 @@ class Exit(enum.IntEnum):
     SOLVED = 0
     NOT_SOLVED = 1
     BAD_INPUT = 2
+
+
+def print_line(line: str | Text, end: str = "\n") -> None:
+    """Print as it is: a terminal may fold a long line, but what is copied from it stays whole."""
+    out.print(line, soft_wrap=True, markup=False, end=end)
 
 
 def fail(message: str, code: Exit = Exit.BAD_INPUT) -> NoReturn:

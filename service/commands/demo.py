@@ -6,9 +6,10 @@ import time
 
 from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 
-from service.commands.answers import counted, print_line, watch_solve
+from service.commands.answers import watch_solve
 from service.commands.connection import connect
-from service.commands.console import Exit, out, run
+from service.commands.console import Exit, out, print_line, run
+from service.commands.headline import counted
 from service.commands.sudoku import request_for
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle

@@ -9,9 +9,8 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import models_pb2, models_pb2_grpc
 
-from service.commands.answers import print_line
 from service.commands.connection import connect
-from service.commands.console import Exit, run
+from service.commands.console import Exit, print_line, run
 from service.commands.server_option import ServerOption
 
 

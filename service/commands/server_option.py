@@ -1,4 +1,4 @@
-"""``--server``: which server a command calls, and what a call that fails says of it."""
+"""``--server`` and ``--timeout``: which server a command calls, and how long it waits for it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ import typer
 
 from service.commands.console import Exit, fail
 
+#: Seconds. A year; gRPC takes much longer deadlines for past ones.
+LONGEST_S = 366 * 86400
+
 _ADDRESS = re.compile(r"(?P<host>[^:/\[\]\s]+|\[[0-9a-fA-F:.%\w]+\]):(?P<port>\d{1,5})")
 
 
-def _check(address: str | None) -> str | None:
+def _check_address(address: str | None) -> str | None:
     """Refuse what is no ``host:port`` before it is dialled; gRPC would dial another port."""
     if address is None:
         return None
@@ -28,14 +31,28 @@ def _check(address: str | None) -> str | None:
     return address
 
 
+def _check_timeout(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds <= LONGEST_S:
+        fail(f"--timeout: got {seconds:g}, accepted: above 0, to {LONGEST_S:.0f} seconds")
+    return seconds
+
+
 ServerOption = Annotated[
     str | None,
     typer.Option(
-        callback=_check,
+        callback=_check_address,
         help="host:port of a running server, which `inkfill serve` starts for its callers. Without "
-        "it the command starts an engine of its own with the bundled checkpoint, on this machine, "
-        "and stops it afterwards.",
+        "it the command starts an engine of its own with the bundled checkpoints, on this "
+        "machine, and stops it afterwards.",
         show_default="none; an engine is started for the command",
+    ),
+]
+
+
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        callback=_check_timeout, help="Seconds to wait for each answer.", show_default="no limit"
     ),
 ]
 

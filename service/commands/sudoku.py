@@ -14,18 +14,23 @@ from inkfill.v1 import common_pb2, sudoku_pb2, sudoku_pb2_grpc
 from rich.progress import Progress
 
 from service.client_errors import from_status
-from service.commands.answers import headline, print_line, print_solved, watch_solve
+from service.commands.answers import headline, print_solved, watch_solve
 from service.commands.connection import connect
-from service.commands.console import Exit, err, fail, fail_call, run
-from service.commands.server_option import ServerOption, naming_timeout
+from service.commands.console import Exit, err, fail, fail_call, print_line, run
+from service.commands.effort_options import (
+    CandidatesOption,
+    ExactOption,
+    GuidanceOption,
+    MaxStepsOption,
+    SeedOption,
+    effort_of,
+)
+from service.commands.server_option import LONGEST_S, ServerOption, TimeoutOption, naming_timeout
 from service.messages import effort_to
-from solvers.base import Effort, EffortError, Guidance
+from solvers.base import Guidance
 from solvers.problem_error import ProblemError
 from solvers.sudoku.problem import SudokuProblem
 from solvers.sudoku.text import format_line, parse_puzzle, read_lines
-
-#: Seconds. A year; gRPC takes much longer deadlines for past ones.
-_LONGEST_S = 366 * 86400
 
 
 @dataclass(frozen=True)
@@ -60,36 +65,11 @@ def sudoku(
             help="Rows x columns of a box, e.g. 2x3.", show_default="from the number of cells"
         ),
     ] = None,
-    guidance: Annotated[
-        Guidance,
-        typer.Option(
-            help="none: the model alone; propagate: constraints help; auto: both in turn."
-        ),
-    ] = Guidance.AUTO,
-    max_steps: Annotated[
-        int | None,
-        typer.Option(
-            help="Denoising steps of a candidate, 1 to 1024.",
-            show_default="what the solver chooses",
-        ),
-    ] = None,
-    candidates: Annotated[
-        int | None,
-        typer.Option(
-            help="Canvases tried for each kind of guidance, 1 to 256.",
-            show_default="what the solver chooses",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Of the noise; same seed, same answer.",
-            show_default="one is drawn, which the answer names",
-        ),
-    ] = None,
-    exact: Annotated[
-        bool, typer.Option(help="Whether exact search may follow when diffusion finds no answer.")
-    ] = True,
+    guidance: GuidanceOption = Guidance.AUTO,
+    max_steps: MaxStepsOption = None,
+    candidates: CandidatesOption = None,
+    seed: SeedOption = None,
+    exact: ExactOption = True,
     prove_unique: Annotated[
         bool, typer.Option("--prove-unique", help="Also prove whether the answer is the only one.")
     ] = False,
@@ -108,9 +88,7 @@ def sudoku(
         ),
     ] = False,
     server: ServerOption = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait for each answer.", show_default="no limit")
-    ] = None,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Solve Sudokus from 4 x 4 to 16 x 16.
 
@@ -121,18 +99,7 @@ def sudoku(
     inkfill sudoku 8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4..
     """  # noqa: D301  # click takes a backspace for "do not fold this paragraph"
     given = _gather(puzzles or [], file or [], box)
-    try:
-        effort = Effort(
-            guidance=guidance,
-            max_steps=max_steps,
-            candidates=candidates,
-            seed=seed,
-            exact_fallback=exact,
-        )
-    except EffortError as error:
-        fail(f"effort.{error}")
-    if timeout is not None and not 0 < timeout <= _LONGEST_S:
-        fail(f"--timeout: got {timeout:g}, accepted: above 0, to {_LONGEST_S:.0f} seconds")
+    effort = effort_of(guidance, max_steps, candidates, seed, exact)
     options = sudoku_pb2.SolveRequest(prove_unique=prove_unique, effort=effort_to(effort))
     run(_solve(given, options, watch, json, server, timeout))
 
@@ -197,7 +164,7 @@ async def _solve(
         elif len(puzzles) == 1:
             answers = _solve_one(stub, puzzles[0], options, limit)
         else:
-            limit = None if timeout is None else min(_LONGEST_S, timeout * len(puzzles))
+            limit = None if timeout is None else min(LONGEST_S, timeout * len(puzzles))
             answers = _solve_many(stub, puzzles, options, limit)
         with naming_timeout(limit):
             return await _print_all(answers, len(puzzles), watch, json)

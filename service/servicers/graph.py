@@ -110,7 +110,8 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
         """See graph.proto."""
         call = self._call(INDEPENDENT_SET, request.effort, context)
         problem = await to_thread(clique_from, request)
-        return clique_response(await _choose(call, problem, request.HasField("target_size")))
+        choice = await _choose(call, problem, request.HasField("target_size"))
+        return await to_thread(clique_response, choice)
 
     async def VertexCover(  # noqa: N802
         self, request: graph_pb2.VertexCoverRequest, context: Context
@@ -118,7 +119,8 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
         """See graph.proto."""
         call = self._call(INDEPENDENT_SET, request.effort, context)
         problem = await to_thread(vertex_cover_from, request)
-        return vertex_cover_response(await _choose(call, problem, request.HasField("target_size")))
+        choice = await _choose(call, problem, request.HasField("target_size"))
+        return await to_thread(vertex_cover_response, choice)
 
     async def HamiltonianPath(  # noqa: N802
         self, request: graph_pb2.HamiltonianPathRequest, context: Context
@@ -143,7 +145,7 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
         call = self._call(COLORING, request.effort, context, show)
         problem = await to_thread(coloring_from, request)
         if not request.minimize or problem.conflicts():
-            return color_response(problem, await call.solve(problem))
+            return await to_thread(color_response, problem, await call.solve(problem))
         objective = FewestColors(problem)
         incumbent = await to_thread(_greedy_coloring, objective)
         return fewest_response(objective, await call.optimise(objective, incumbent))
@@ -153,8 +155,8 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
     ) -> graph_pb2.IndependentSetResponse:
         call = self._call(INDEPENDENT_SET, request.effort, context, show)
         problem = await to_thread(independent_set_from, request)
-        has_target = request.HasField("target_size")
-        return independent_set_response(await _choose(call, problem, has_target))
+        choice = await _choose(call, problem, request.HasField("target_size"))
+        return await to_thread(independent_set_response, choice)
 
     async def _path(
         self, request: graph_pb2.HamiltonianPathRequest, context: Context, show: Show | None = None

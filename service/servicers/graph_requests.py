@@ -6,6 +6,7 @@ The largest graphs take some tenths of a second: for threads, not for event loop
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from inkfill.v1 import graph_pb2
 
@@ -15,11 +16,13 @@ from solvers.graph.graph import MAX_VERTICES, Graph
 from solvers.graph.hamiltonian.problem import HamiltonianProblem
 from solvers.graph.independent_set.problem import IndependentSetProblem
 
+P = TypeVar("P", ColoringProblem, IndependentSetProblem, HamiltonianProblem)
+
 MAX_EDGES = MAX_VERTICES * (MAX_VERTICES - 1) // 2
 
 
 def graph_from(message: graph_pb2.SimpleGraph) -> Graph:
-    """A graph, its matrix made.
+    """A graph.
 
     Raises:
         WireError: there are too many edges.
@@ -29,9 +32,7 @@ def graph_from(message: graph_pb2.SimpleGraph) -> Graph:
         raise invalid_argument(
             "graph.edges", f"got {len(message.edges)}, accepted: at most {MAX_EDGES}"
         )
-    graph = Graph.create(message.vertices, ((edge.a, edge.b) for edge in message.edges))
-    _ = graph.adjacency  # made here, in a thread, whoever asks for it first
-    return graph
+    return Graph.create(message.vertices, ((edge.a, edge.b) for edge in message.edges))
 
 
 def coloring_from(request: graph_pb2.ColorRequest) -> ColoringProblem:
@@ -47,7 +48,7 @@ def coloring_from(request: graph_pb2.ColorRequest) -> ColoringProblem:
         )
     colors = request.colors if request.HasField("colors") else graph.vertices
     clamps = ((clamp.vertex, clamp.color) for clamp in request.clamps)
-    return ColoringProblem.create(graph, colors, clamps)
+    return _examined(ColoringProblem.create(graph, colors, clamps))
 
 
 def independent_set_from(request: graph_pb2.IndependentSetRequest) -> IndependentSetProblem:
@@ -56,14 +57,12 @@ def independent_set_from(request: graph_pb2.IndependentSetRequest) -> Independen
     Raises:
         WireError, ProblemError: a field is out of range, or something is said twice.
     """
-    return _choice_from(request, graph_from(request.graph))
+    return _examined(_choice_from(request, graph_from(request.graph)))
 
 
 def clique_from(request: graph_pb2.CliqueRequest) -> IndependentSetProblem:
     """A clique, as an independent set of the complement. Raises: see ``independent_set_from``."""
-    graph = graph_from(request.graph).complement
-    _ = graph.adjacency  # see ``graph_from``
-    return _choice_from(request, graph)
+    return _examined(_choice_from(request, graph_from(request.graph).complement))
 
 
 def vertex_cover_from(request: graph_pb2.VertexCoverRequest) -> IndependentSetProblem:
@@ -78,12 +77,13 @@ def vertex_cover_from(request: graph_pb2.VertexCoverRequest) -> IndependentSetPr
         raise invalid_argument("target_size", f"got {target}, accepted: 0 to {graph.vertices - 1}")
     # Under the request's own names, so that what is refused is refused under them.
     cover = IndependentSetProblem.create(graph, 1, request.include, request.exclude)
-    return replace(
+    left_out = replace(
         cover,
         target_size=graph.vertices - target,
         include=cover.exclude,
         exclude=cover.include,
     )
+    return _examined(left_out)
 
 
 def path_from(request: graph_pb2.HamiltonianPathRequest) -> HamiltonianProblem:
@@ -92,13 +92,20 @@ def path_from(request: graph_pb2.HamiltonianPathRequest) -> HamiltonianProblem:
     Raises:
         WireError, ProblemError: a field is out of range, or something is said twice.
     """
-    return HamiltonianProblem.create(
+    problem = HamiltonianProblem.create(
         graph_from(request.graph),
         cycle=request.cycle,
         start=request.start if request.HasField("start") else None,
         end=request.end if request.HasField("end") else None,
         clamps=((clamp.vertex, clamp.position) for clamp in request.clamps),
     )
+    return _examined(problem)
+
+
+def _examined(problem: P) -> P:
+    """The problem, once it has made, in this thread, the matrix of its graph and its conflicts."""
+    problem.conflicts()
+    return problem
 
 
 def _choice_from(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from inkfill.v1 import graph_pb2
 
@@ -11,11 +11,19 @@ from service.messages import method_to, report_to
 from solvers.base import CandidateDraft, Outcome, Solution
 from solvers.graph.coloring.fewest import FewestColors, compact
 from solvers.graph.coloring.problem import Coloring, ColoringProblem
-from solvers.graph.graph import Edge
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
 from solvers.graph.independent_set.largest import LargestSet
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
 from solvers.optimise import Optimum
+
+R = TypeVar(
+    "R",
+    graph_pb2.ColorResponse,
+    graph_pb2.IndependentSetResponse,
+    graph_pb2.CliqueResponse,
+    graph_pb2.VertexCoverResponse,
+    graph_pb2.HamiltonianPathResponse,
+)
 
 
 def draft_message(goal: int, draft: CandidateDraft) -> graph_pb2.GraphDraft:
@@ -36,13 +44,13 @@ def color_response(
 ) -> graph_pb2.ColorResponse:
     """A colouring, or what there is of one."""
     colors = solution.answer or ()
-    return graph_pb2.ColorResponse(
+    response = graph_pb2.ColorResponse(
         outcome=solution.outcome.name,
         vertex_colors=colors,
         colors_used=len(set(colors)),
-        conflicts=_conflicts(problem.conflicts(), solution.outcome),
         report=report_to(solution.report),
     )
+    return _with_conflicts(response, problem, solution.outcome)
 
 
 def fewest_response(objective: FewestColors, optimum: Optimum[Coloring]) -> graph_pb2.ColorResponse:
@@ -77,11 +85,6 @@ class Choice:
         """Whether the set is the largest."""
         return isinstance(self.found, Optimum) and self.found.proved
 
-    @property
-    def conflicts(self) -> list[graph_pb2.Edge]:
-        """Why there is none, if what is included is the reason."""
-        return _conflicts(self.problem.conflicts(), self.found.outcome)
-
 
 def largest(objective: LargestSet, optimum: Optimum[IndependentSet]) -> Choice:
     """The largest set, and what is proved of its size."""
@@ -91,55 +94,65 @@ def largest(objective: LargestSet, optimum: Optimum[IndependentSet]) -> Choice:
 
 def independent_set_response(choice: Choice) -> graph_pb2.IndependentSetResponse:
     """An independent set, or what there is of one."""
-    return graph_pb2.IndependentSetResponse(
+    response = graph_pb2.IndependentSetResponse(
         outcome=choice.found.outcome.name,
         vertices=choice.found.answer or (),
         proved_optimal=choice.proved,
-        conflicts=choice.conflicts,
         upper_bound=choice.upper_bound,
         report=report_to(choice.found.report),
     )
+    return _with_conflicts(response, choice.problem, choice.found.outcome)
 
 
 def clique_response(choice: Choice) -> graph_pb2.CliqueResponse:
     """A clique, of a choice from the complement."""
-    return graph_pb2.CliqueResponse(
+    response = graph_pb2.CliqueResponse(
         outcome=choice.found.outcome.name,
         vertices=choice.found.answer or (),
         proved_optimal=choice.proved,
-        conflicts=choice.conflicts,
         upper_bound=choice.upper_bound,
         report=report_to(choice.found.report),
     )
+    return _with_conflicts(response, choice.problem, choice.found.outcome)
 
 
 def vertex_cover_response(choice: Choice) -> graph_pb2.VertexCoverResponse:
     """A vertex cover, of a choice of what it leaves out."""
     n, left_out = choice.problem.graph.vertices, choice.found.answer
     cover = () if left_out is None else sorted(set(range(n)).difference(left_out))
-    return graph_pb2.VertexCoverResponse(
+    response = graph_pb2.VertexCoverResponse(
         outcome=choice.found.outcome.name,
         vertices=cover,
         proved_optimal=choice.proved,
-        conflicts=choice.conflicts,
         lower_bound=None if choice.upper_bound is None else n - choice.upper_bound,
         report=report_to(choice.found.report),
     )
+    return _with_conflicts(response, choice.problem, choice.found.outcome)
 
 
 def path_response(
     problem: HamiltonianProblem, solution: Solution[Tour]
 ) -> graph_pb2.HamiltonianPathResponse:
     """A path, or what there is of one."""
-    return graph_pb2.HamiltonianPathResponse(
+    response = graph_pb2.HamiltonianPathResponse(
         outcome=solution.outcome.name,
         vertices=solution.answer or (),
-        conflicts=_conflicts(problem.conflicts(), solution.outcome),
         report=report_to(solution.report),
     )
+    return _with_conflicts(response, problem, solution.outcome)
 
 
-def _conflicts(pairs: Iterable[Edge], outcome: Outcome) -> list[graph_pb2.Edge]:
-    if outcome is not Outcome.UNSATISFIABLE:
-        return []
-    return [graph_pb2.Edge(a=a, b=b) for a, b in pairs]
+def _with_conflicts(
+    response: R,
+    problem: ColoringProblem | IndependentSetProblem | HamiltonianProblem,
+    outcome: Outcome,
+) -> R:
+    """The response, and why there is no answer if the givens alone are the reason.
+
+    They may be 130,816 edges. One is added after the other, because all at once would hold the
+    interpreter, and with it the event loop, for a tenth of a second.
+    """
+    if outcome is Outcome.UNSATISFIABLE:
+        for a, b in problem.conflicts():
+            response.conflicts.add(a=a, b=b)
+    return response

@@ -23,7 +23,7 @@ class Format(enum.Enum):
 
     DIMACS = "dimacs"
     """``p edge N M``, then ``e A B`` for each edge; see ``parse_dimacs``."""
-    EDGE_LIST = "edge-list"
+    EDGE_LIST = "edges"
     """Two labels a line; see ``parse_edge_list``."""
     NODE_LINK = "node-link"
     """JSON of networkx; see ``parse_node_link``."""

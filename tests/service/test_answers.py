@@ -9,7 +9,8 @@ import pytest
 from inkfill.v1 import common_pb2, sudoku_pb2
 from rich.console import Console
 
-from service.commands import answers
+from service.commands import answers, headline
+from service.commands import console as consoles
 from solvers.sudoku.text import parse_puzzle
 
 PUZZLE = parse_puzzle("1.....3..4.....2")
@@ -42,6 +43,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=80, height=30, color_system=None)
     monkeypatch.setattr(answers, "out", console)
+    monkeypatch.setattr(consoles, "out", console)
     asyncio.run(answers.watch_solve(Stub(), PUZZLE, sudoku_pb2.SolveRequest()))  # type: ignore[arg-type]
     return file.getvalue()
 
@@ -65,7 +67,7 @@ def test_in_a_terminal_drafts_are_wiped_and_the_answer_stands_once(
 
 
 def test_one_of_a_thing_is_not_many() -> None:
-    assert [answers.counted(n, "candidate") for n in (0, 1, 2)] == [
+    assert [headline.counted(n, "candidate") for n in (0, 1, 2)] == [
         "0 candidates",
         "1 candidate",
         "2 candidates",

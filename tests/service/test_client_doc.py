@@ -6,14 +6,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.fakes import GRAPHS, SUDOKU, FakeEngine
+
 TEXT = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"## ([^\n]+)\n(?:(?!\n## ).)*?```python\n(.*?)```", TEXT, re.DOTALL)
 PRINTED = {
     "One puzzle": ["Outcome.SOLVED", "True", "Method.DIFFUSION 3 1"],
     "Drafts": ["step 1: 81 cells accepted", "step 3: ", "Outcome.SOLVED"],
     "Many puzzles": ["small: SOLVED", "too short: ", "cells: got 80"],
+    "Graphs": [
+        "Outcome.SOLVED (2, ",
+        "True 2",
+        "Outcome.SOLVED (3, ",
+    ],
+    "Drafts on graphs": ["step 1, 3 colours: (", "Outcome.SOLVED"],
     "Errors": ["cells: got 80, accepted: 81", "character 3"],
 }
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine(infos=(SUDOKU, *GRAPHS))
 
 
 def test_every_snippet_is_known() -> None:

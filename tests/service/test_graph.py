@@ -560,6 +560,14 @@ async def test_a_message_of_four_megabytes_is_refused_for_what_is_in_it(roomy, e
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+async def test_every_edge_of_the_largest_graph_may_be_a_conflict(roomy):
+    everything = message(nx.complete_graph(512))
+    clamps = [ColorClamp(vertex=vertex) for vertex in range(512)]
+    response = await roomy.Color(Color(graph=everything, colors=1, clamps=clamps))
+    assert response.outcome == common_pb2.UNSATISFIABLE
+    assert pairs(response.conflicts) == pairs(everything.edges)
+
+
 async def test_the_largest_graph_of_all_leaves_the_event_loop_to_others(roomy):
     request = Color(graph=message(nx.complete_graph(512)), colors=20, effort=DRAFTS_ONLY)
     began = time.perf_counter()

@@ -193,6 +193,17 @@ def test_colours_that_do_not_suffice_are_proved_not_to(client) -> None:
     assert (none.outcome, none.vertex_colors, none.conflicts) == (Outcome.UNSATISFIABLE, (), ())
 
 
+@pytest.mark.parametrize("seed", [0, 2**62, 2**63 - 1])
+def test_no_seed_is_too_large_for_a_search(client, seed) -> None:
+    given = {"guidance": Guidance.NONE, "max_steps": 1, "seed": seed}
+    colored = client.color(10, PETERSEN.edges, colors=2, **given)
+    assert colored.outcome is Outcome.UNSATISFIABLE
+    chosen = client.independent_set(10, PETERSEN.edges, target_size=5, **given)
+    assert chosen.outcome is Outcome.UNSATISFIABLE
+    cycle = client.hamiltonian_path(10, PETERSEN.edges, cycle=True, **given)
+    assert cycle.outcome is Outcome.UNSATISFIABLE
+
+
 def test_a_graph_without_a_cycle_through_all_is_proved_so(client) -> None:
     answer = client.hamiltonian_path(10, PETERSEN.edges, cycle=True, seed=1)
     assert (answer.outcome, answer.vertices) == (Outcome.UNSATISFIABLE, ())

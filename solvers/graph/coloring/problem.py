@@ -73,6 +73,10 @@ class ColoringProblem:
 
     def conflicts(self) -> tuple[Edge, ...]:
         """Edges whose ends are clamped to one colour, ascending."""
+        return self._conflicts
+
+    @cached_property
+    def _conflicts(self) -> tuple[Edge, ...]:
         clamped = np.flatnonzero(self.given >= 0)
         color = self.given[clamped]
         clash = (color[:, None] == color) & self.graph.adjacency[np.ix_(clamped, clamped)]

@@ -48,7 +48,7 @@ def repair(
     Returns:
         The colouring with fewest conflicts that was met, int64 [n], and how many it has.
     """
-    state = np.array([seed], np.uint64)
+    state = np.array([seed % 2**64], np.uint64)
     best = draft.copy()
     flag = np.zeros(1, np.int8) if stop is None else stop
     first, others = _neighbour_lists(adjacency)

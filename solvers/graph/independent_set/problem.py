@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -65,6 +66,10 @@ class IndependentSetProblem:
 
     def conflicts(self) -> tuple[Edge, ...]:
         """Edges between two included vertices, ascending."""
+        return self._conflicts
+
+    @cached_property
+    def _conflicts(self) -> tuple[Edge, ...]:
         included = np.array(self.include, np.int64)
         inside = np.triu(self.graph.adjacency[np.ix_(included, included)])
         return tuple((a, b) for a, b in included[np.argwhere(inside)].tolist())
