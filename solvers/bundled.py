@@ -9,4 +9,10 @@ _HERE = Path(__file__).parent
 
 def bundled_checkpoints() -> dict[str, Path]:
     """Name -> folder of each checkpoint in the package."""
-    return {"sudoku": _HERE / "sudoku" / "checkpoint"}
+    graph = _HERE / "graph"
+    return {
+        "sudoku": _HERE / "sudoku" / "checkpoint",
+        "coloring": graph / "coloring" / "checkpoint",
+        "independent-set": graph / "independent_set" / "checkpoint",
+        "hamiltonian": graph / "hamiltonian" / "checkpoint",
+    }

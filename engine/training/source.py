@@ -22,12 +22,14 @@ class Problems:
         clamped: bool [N, L], the positions whose token is given; padding counts as clamped.
         domain: bool [N, L, V]; at a clamped position only its label.
         relations: of each canvas; None where all share those of their source.
+        answers: int64 [N, K, L], K known answers of each; None where only the label is known.
     """
 
     labels: Tensor
     clamped: Tensor
     domain: Tensor
     relations: RelationBatch | None = None
+    answers: Tensor | None = None
 
     @classmethod
     def clamping(
@@ -50,6 +52,7 @@ class Problems:
             self.clamped.to(device),
             self.domain.to(device),
             self.relations and self.relations.map(lambda x: x.to(device)),
+            None if self.answers is None else self.answers.to(device),
         )
 
     def overwrite(self, where: Tensor, fresh: Problems) -> None:
@@ -62,7 +65,7 @@ class Problems:
         if self.relations is not None:
             tensors += self.relations.masks.values()
             tensors += [] if self.relations.present is None else [self.relations.present]
-        return tensors
+        return tensors if self.answers is None else [*tensors, self.answers]
 
 
 class TrainingSource(Protocol):

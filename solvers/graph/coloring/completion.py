@@ -1,8 +1,8 @@
 """Finish a colouring that the model did not: greedily, by tabu search, exactly, in turns.
 
-Tabu search finds nearly all colourings that exist and proves nothing; exact search proves, and finds
-what tabu search would not in reasonable time. Which of them a graph needs is not known before, so
-they take turns, each round twice as long as the one before.
+Tabu search finds nearly all colourings that exist and proves nothing; exact search proves, and
+finds what tabu search would not in reasonable time. Which of them a graph needs is not known
+before, so they take turns, each round twice as long as the one before.
 """
 
 from __future__ import annotations

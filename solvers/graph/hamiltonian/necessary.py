@@ -36,7 +36,7 @@ def _blocks_branch(problem: HamiltonianProblem, graph: nx.Graph) -> bool:
     n = problem.graph.vertices
     ends = [vertex for vertex, position in problem.clamps if position in (0, n - 1)]
     lacking = sum(block.isdisjoint(ends) for block in outer)
-    return lacking > 2 - len(ends)
+    return bool(lacking > 2 - len(ends))
 
 
 def _sides_are_uneven(problem: HamiltonianProblem, graph: nx.Graph) -> bool:
