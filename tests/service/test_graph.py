@@ -8,7 +8,13 @@ import grpc
 import networkx as nx
 import pytest
 from google.rpc import error_details_pb2
-from inkfill.v1 import common_pb2, graph_pb2, graph_pb2_grpc
+from inkfill.v1 import (
+    canvas_pb2,
+    canvas_pb2_grpc,
+    common_pb2,
+    graph_pb2,
+    graph_pb2_grpc,
+)
 
 from engine.client import EngineOverloadedError
 from service.server import Server
@@ -446,6 +452,17 @@ async def test_a_method_whose_model_is_missing_is_unimplemented(settings, loaded
 async def test_a_server_without_a_graph_model_does_not_offer_graphs(settings):
     async with Server(FakeEngine(infos=(TEXT,)), settings) as server:
         assert "inkfill.v1.Graph" not in server.services
+
+
+@pytest.mark.parametrize("loaded", GRAPHS, ids=lambda info: info.task)
+async def test_a_canvas_of_a_graph_model_is_sent_to_the_graph_service(channel, loaded):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await canvas_pb2_grpc.CanvasStub(channel).Denoise(
+            canvas_pb2.DenoiseRequest(model=loaded.name)
+        )
+    field, said = violation(rich_status(caught.value))
+    assert field == "model"
+    assert "use inkfill.v1.Graph" in said
 
 
 @pytest.mark.parametrize("method", ANSWERED)

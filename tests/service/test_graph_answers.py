@@ -193,6 +193,16 @@ def test_colours_that_do_not_suffice_are_proved_not_to(client) -> None:
     assert (none.outcome, none.vertex_colors, none.conflicts) == (Outcome.UNSATISFIABLE, (), ())
 
 
+def test_a_bound_that_a_search_proved_replaces_the_greedy_one(client) -> None:
+    ring = nx.cycle_graph(5)  # cliques of two promise two colours, and three vertices apart
+    few = client.color(5, ring.edges, colors=2, minimize=True, seed=1)
+    assert (few.outcome, few.lower_bound) == (Outcome.UNSATISFIABLE, 3)
+    apart = client.independent_set(5, ring.edges, seed=1)
+    assert (apart.proved_optimal, len(apart.vertices), apart.bound) == (True, 2, 2)
+    cover = client.vertex_cover(5, ring.edges, seed=1)
+    assert (cover.proved_optimal, len(cover.vertices), cover.bound) == (True, 3, 3)
+
+
 @pytest.mark.parametrize("seed", [0, 2**62, 2**63 - 1])
 def test_no_seed_is_too_large_for_a_search(client, seed) -> None:
     given = {"guidance": Guidance.NONE, "max_steps": 1, "seed": seed}

@@ -31,7 +31,7 @@ class IndependentSetSolver:
     unguided_steps: int = 16
     guided_steps: int = 16
     last_steps: int = 64
-    default_candidates: int = 1
+    default_candidates: int = 4
     sampling: SamplingParams = codec.SAMPLING
 
     def default_steps(self, method: Method, last: bool) -> int:
