@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,7 +29,10 @@ from service.logging import configure_logging
 from service.loop_thread import LoopThread
 from service.server import Server
 from service.settings import load_settings
+from solvers.graph.coloring.solver import ColoringSolver
 from solvers.graph.formats import parse_graph
+from solvers.graph.hamiltonian.solver import HamiltonianSolver
+from solvers.graph.independent_set.solver import IndependentSetSolver
 from tests.service.fakes import SUDOKU, FakeEngine
 from tests.service.graphs import random_checkpoints
 
@@ -518,3 +522,28 @@ def test_help_teaches_with_an_example(command: list[str]) -> None:
     examples = [line for line in result.stdout.splitlines() if line.startswith("  inkfill ")]
     assert examples
     assert all(line.split()[1 : 1 + len(command)] == command for line in examples)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/graphs.md"])
+def test_the_commands_of_a_page_answer(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+    commands = re.findall(r"^inkfill ((?:color|independent-set|hamiltonian) .*)$", text, re.M)
+    assert len(commands) == 3
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "petersen.col").write_text(Path(PETERSEN).read_text())
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        result = inkfill(*command.split(), "--server", address)
+        assert result.exit_code == 0, result.stderr
+    assert len(list(tmp_path.glob("*.svg"))) == 1
+
+
+def test_the_page_tells_the_defaults_of_the_solvers() -> None:
+    text = " ".join((DOCS / "graphs.md").read_text(encoding="utf-8").split())
+    for solver in (ColoringSolver(), HamiltonianSolver(), IndependentSetSolver()):
+        unguided, guided = solver.unguided_steps, solver.guided_steps
+        assert f"at most {unguided} denoising steps unguided and {guided} guided" in text
+        assert f"and {solver.last_steps} where nothing follows" in text
+        assert f"{solver.default_candidates} candidates under each kind of guidance" in text
