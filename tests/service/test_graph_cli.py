@@ -122,6 +122,13 @@ def test_a_number_of_colours_is_kept_to_and_given_colours_are_kept(address: str,
     ]
 
 
+def test_a_name_may_contain_what_separates_it_from_its_colour(address: str) -> None:
+    clamp = ("--colors", "2", "--clamp", "a=1=0")
+    result = inkfill("color", "-", *clamp, "--server", address, stdin="a=1 b\n")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == ["colour 0: a=1", "colour 1: b"]
+
+
 def test_too_few_colours_exit_with_1(address: str) -> None:
     result = inkfill("color", PETERSEN, "--colors", "2", "--server", address)
     assert result.exit_code == 1
@@ -304,7 +311,7 @@ def test_watching_draws_the_steps_and_wipes_them(
     assert result.exit_code in (0, 1)
     assert shown in file.getvalue()
     assert left in file.getvalue()
-    assert "step 1, " not in file.getvalue().split("\x1b[2K")[-1]
+    assert "step" not in file.getvalue().split("\x1b[2K")[-1]
     assert result.stdout.splitlines()[0].split()[0] in ("SOLVED", "UNDECIDED,")
     assert "step 1, " not in result.stdout
 
@@ -384,9 +391,10 @@ def test_bad_input_exits_with_2_and_says_what_is_accepted(
 
 def test_a_file_of_other_bytes_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "broken.gz").write_bytes(gzip.compress(KITE.encode())[:-9])
+    (tmp_path / "spoilt.gz").write_bytes(gzip.compress(KITE.encode())[:10] + b"\xff" * 40)
     (tmp_path / "text.gz").write_text(KITE)
     (tmp_path / "loop.txt").write_text("a b\nb b\n")
-    for name in ("broken.gz", "text.gz", "loop.txt"):
+    for name in ("broken.gz", "spoilt.gz", "text.gz", "loop.txt"):
         result = inkfill("color", str(tmp_path / name))
         assert result.exit_code == 2
         assert name in result.stderr.replace("\n", "")
@@ -481,16 +489,29 @@ def test_of_many_conflicts_some_are_named_and_the_others_counted() -> None:
 
 def test_vertices_that_are_given_are_bold_and_ringed() -> None:
     named = parse_graph(KITE)
-    view = ColoringView(named, 4, {3: 1})
-    response = graph_pb2.ColorResponse(outcome="SOLVED", vertex_colors=[1, 2, 0, 1])
-    bold = [
-        line.plain[span.start : span.end]
-        for line in view.lines(response)
-        for span in line.spans
-        if span.style == "bold"
+    shown = [
+        (
+            ColoringView(named, 4, {3: 1}),
+            graph_pb2.ColorResponse(outcome="SOLVED", vertex_colors=[1, 2, 0, 1]),
+        ),
+        (
+            ChoiceView(named, Kind.INDEPENDENT_SET, None, (3,), ()),
+            graph_pb2.IndependentSetResponse(outcome="SOLVED", vertices=[0, 3]),
+        ),
+        (
+            TourView(named, False, {3: 3}),
+            graph_pb2.HamiltonianPathResponse(outcome="SOLVED", vertices=[0, 1, 2, 3]),
+        ),
     ]
-    assert bold == ["dora lee"]
-    assert view.picture(response, "").given == {3}
+    for view, response in shown:
+        bold = [
+            line.plain[span.start : span.end]
+            for line in view.lines(response)
+            for span in line.spans
+            if span.style == "bold"
+        ]
+        assert bold == ["dora lee"]
+        assert view.picture(response, "").given == {3}
 
 
 @pytest.mark.parametrize("problem", ["coloring", "independent-set", "hamiltonian"])
