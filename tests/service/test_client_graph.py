@@ -23,9 +23,9 @@ COLORED = (0, 1, 2, 0, 1)
 CHOSEN = (1, 0, 1, 0, 0)
 PLACES = (1, 0, 4, 3, 2)
 STREAMS = {
-    "stream_color": (ColorAnswer, {"colors": 3}),
-    "stream_independent_set": (ChoiceAnswer, {"target_size": 2}),
-    "stream_hamiltonian_path": (PathAnswer, {"start": 1}),
+    "stream_color": (ColorAnswer, {"colors": 3, "candidates": 1}),
+    "stream_independent_set": (ChoiceAnswer, {"target_size": 2, "candidates": 1}),
+    "stream_hamiltonian_path": (PathAnswer, {"start": 1, "candidates": 1}),
 }
 
 

@@ -34,7 +34,9 @@ Path = graph_pb2.HamiltonianPathRequest
 ColorClamp = graph_pb2.ColorClamp
 PositionClamp = graph_pb2.PositionClamp
 
-DRAFTS_ONLY = common_pb2.Effort(exact_fallback=False)
+#: One candidate, where canvases and drafts are counted.
+ONE = common_pb2.Effort(candidates=1)
+DRAFTS_ONLY = common_pb2.Effort(candidates=1, exact_fallback=False)
 RING = message(nx.cycle_graph(5))
 STAR = message(nx.complement(nx.cycle_graph(5)))
 PATH = message(nx.path_graph(4))
@@ -42,14 +44,14 @@ COMPLETE = message(nx.complete_graph(4))
 
 #: Each method, and a request that is answered by what ``shows`` says.
 ANSWERED = {
-    "Color": (Color(graph=RING, colors=3), (0, 1, 2, 0, 1)),
-    "ColorStream": (Color(graph=RING, colors=3), (0, 1, 2, 0, 1)),
-    "IndependentSet": (Independent(graph=RING, target_size=2), (1, 0, 1, 0, 0)),
-    "IndependentSetStream": (Independent(graph=RING, target_size=2), (1, 0, 1, 0, 0)),
-    "Clique": (Clique(graph=RING, target_size=2), (0, 1, 1, 0, 0)),
-    "VertexCover": (Cover(graph=RING, target_size=3), (1, 0, 1, 0, 0)),
-    "HamiltonianPath": (Path(graph=STAR), (0, 3, 1, 4, 2)),
-    "HamiltonianPathStream": (Path(graph=STAR), (0, 3, 1, 4, 2)),
+    "Color": (Color(graph=RING, colors=3, effort=ONE), (0, 1, 2, 0, 1)),
+    "ColorStream": (Color(graph=RING, colors=3, effort=ONE), (0, 1, 2, 0, 1)),
+    "IndependentSet": (Independent(graph=RING, target_size=2, effort=ONE), (1, 0, 1, 0, 0)),
+    "IndependentSetStream": (Independent(graph=RING, target_size=2, effort=ONE), (1, 0, 1, 0, 0)),
+    "Clique": (Clique(graph=RING, target_size=2, effort=ONE), (0, 1, 1, 0, 0)),
+    "VertexCover": (Cover(graph=RING, target_size=3, effort=ONE), (1, 0, 1, 0, 0)),
+    "HamiltonianPath": (Path(graph=STAR, effort=ONE), (0, 3, 1, 4, 2)),
+    "HamiltonianPathStream": (Path(graph=STAR, effort=ONE), (0, 3, 1, 4, 2)),
 }
 STREAMS = [name for name in ANSWERED if name.endswith("Stream")]
 TASK_OF = {"Color": COLORING, "Hamil": HAMILTONIAN}
@@ -66,10 +68,10 @@ def stub(channel: grpc.aio.Channel) -> graph_pb2_grpc.GraphStub:
 
 
 def drafts_only(request: object) -> object:
-    """The request without exact search."""
+    """The request with one candidate and without exact search."""
     copy = type(request)()
     copy.CopyFrom(request)
-    copy.effort.exact_fallback = False
+    copy.effort.MergeFrom(DRAFTS_ONLY)
     return copy
 
 
@@ -81,7 +83,7 @@ def graph(vertices: int, *edges: tuple[int, int]) -> graph_pb2.SimpleGraph:
 
 async def test_a_graph_is_coloured_and_the_report_says_how(stub, engine):
     engine.shows = (0, 1, 2, 0, 1)
-    request = Color(graph=RING, colors=3, effort=common_pb2.Effort(seed=7))
+    request = Color(graph=RING, colors=3, effort=common_pb2.Effort(seed=7, candidates=1))
     response = await stub.Color(request)
     assert response.outcome == common_pb2.SOLVED
     assert list(response.vertex_colors) == list(engine.shows)
