@@ -40,7 +40,7 @@ async def _models(server: str | None, json: bool) -> int:
 
 def _lines(response: models_pb2.ListModelsResponse) -> Iterator[str]:
     """A heading and a line a model, its columns as wide as their longest word."""
-    rows = [("model", "task", "parameters", "weights", "device", "precision", "canvas")]
+    rows = [("model", "task", "params", "weights", "device", "dtype", "tokens")]
     rows += [
         (
             model.name,
@@ -49,7 +49,7 @@ def _lines(response: models_pb2.ListModelsResponse) -> Iterator[str]:
             model.weights_digest[:12],
             model.device,
             model.precision,
-            f"{model.canvas_length} tokens",
+            str(model.canvas_length),
         )
         for model in response.models
     ]

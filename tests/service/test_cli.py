@@ -200,8 +200,8 @@ def test_models_fit_a_narrow_terminal_with_digests_that_can_be_read() -> None:
 
 def test_models_are_listed() -> None:
     result = inkfill("models", "--json")
-    (model,) = json.loads(result.stdout)["models"]
-    assert (model["name"], model["task"], model["device"]) == ("sudoku", "sudoku", "cpu")
+    models = {model["name"]: model for model in json.loads(result.stdout)["models"]}
+    assert (models["sudoku"]["task"], models["sudoku"]["device"]) == ("sudoku", "cpu")
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
