@@ -82,7 +82,7 @@ class AtMostOneBatch:
             possible = pruned
 
     def project(self, belief: Tensor) -> Tensor:
-        """Weigh a choice by the chance that no neighbour is chosen, then ask for enough."""
+        """Weigh a choice by how far neighbours leave room for it, then ask for enough."""
         weight = torch.ones_like(belief)
         weight[..., CHOSEN] = exclude(belief[..., CHOSEN, None], self._weights)[..., 0]
         belief = normalise(belief * weight, belief)

@@ -22,13 +22,17 @@ def stack_edges(matrices: Sequence[Adjacency], length: int, device: torch.device
 
 
 def exclude(belief: Tensor, edges: Tensor) -> Tensor:
-    """The chance that no neighbour takes a token, were they independent: float32 [B, L, V].
+    """How far neighbours leave a token free: float32 [B, L, V].
+
+    The geometric mean of the chances that each does not take it. Their product, the chance that
+    none does, would silence neighbours that silence each other.
 
     Args:
         belief: float32 [B, L, V].
         edges: float32 [B, L, L].
     """
-    return (edges @ (1 - belief).clamp_min(1e-6).log()).exp()
+    left = (edges @ (1 - belief).clamp_min(1e-6).log()) / edges.sum(-1, keepdim=True).clamp_min(1)
+    return left.exp()
 
 
 def normalise(weights: Tensor, otherwise: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class NotEqualBatch:
             possible = pruned
 
     def project(self, belief: Tensor) -> Tensor:
-        """Weigh each token by the chance that no neighbour takes it."""
+        """Weigh each token by how far neighbours leave it free."""
         return normalise(belief * exclude(belief, self._weights), belief)
 
     @cached_property
