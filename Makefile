@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX ?=
 
 # Each prints a table and writes benchmarks/results/NAME.json.
-BENCHMARKS := engine_cpu exact generator latency sudoku
+BENCHMARKS := engine_cpu exact generator graph latency sudoku
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test lint format protos picture bench clean

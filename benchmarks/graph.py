@@ -56,7 +56,12 @@ async def run(options: argparse.Namespace) -> int:
             parts["graph_independent_set"] = await measure_independent_sets(solving, folder, most)
     for name, rows in parts.items():
         print_table(name.replace("_", " "), rows, threads=options.threads)
-        meta = {"threads": options.threads, "limit_s": options.limit, "digests": weights}
+        meta = {
+            "module": "graph",
+            "threads": options.threads,
+            "limit_s": options.limit,
+            "digests": weights,
+        }
         print(write_results(name + options.suffix, rows, **meta))
         wrong += sum(int(row["wrong"]) for row in rows)
     return wrong

@@ -16,8 +16,8 @@ from benchmarks.common import RESULTS, ROOT
 
 DOCUMENTS = (
     ROOT / "README.md",
-    ROOT / "docs" / "training.md",
-    ROOT / "solvers" / "sudoku" / "checkpoint" / "MODEL_CARD.md",
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "solvers").glob("**/checkpoint/MODEL_CARD.md"),
 )
 Record = dict[str, Any]
 
@@ -25,8 +25,8 @@ Record = dict[str, Any]
 def main() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
-        for name, table in TABLES.items():
-            path = RESULTS / f"{name}.json"
+        for name, (benchmark, table) in TABLES.items():
+            path = RESULTS / f"{benchmark}.json"
             if path.exists() and f"<!-- {name} -->" in text:
                 record = json.loads(path.read_text(encoding="utf-8"))
                 text = _fill(text, name, f"{table(record)}\n\n{_provenance(record)}")
@@ -40,7 +40,7 @@ def _fill(text: str, name: str, content: str) -> str:
 
 
 def _provenance(record: Record) -> str:
-    command = f"`python -m benchmarks.{record['benchmark']}`"
+    command = f"`python -m benchmarks.{record.get('module', record['benchmark'])}`"
     weights = f", weights {record['weights'][:12]}" if "weights" in record else ""
     return f"{command} on {record['device']}, {record['date']}, commit {record['commit']}{weights}."
 
@@ -91,11 +91,91 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES: dict[str, Callable[[Record], str]] = {
-    "sudoku": _sudoku,
-    "engine_cpu": _rows,
-    "latency": _rows,
-    "generator": _rows,
+def _planted(record: Record, problem: str = "") -> str:
+    """A kind of graph a line: what share each way of solving solves, and how fast by default."""
+    rows = [row for row in record["rows"] if problem in row["problem"]]
+    ways = list(dict.fromkeys(row["by"] for row in rows))
+    cells = {(row["problem"], row["by"]): row for row in rows}
+    kinds = dict.fromkeys(row["problem"] for row in rows)
+
+    def line(kind: str) -> list[str]:
+        found = [cells.get((kind, way)) for way in ways]
+        shares = [_solved(row) if row else "" for row in found]
+        default = cells[kind, "default"]
+        speed = [_shown(float(default["graphs/s"])), _shown(float(default["longest s"]))]
+        return [f"{kind} ({default['graphs']:,})", *shares, *speed]
+
+    header = ["solved", *ways, "default, graphs/s", "default, longest s"]
+    wrong = sum(row["wrong"] for row in rows)
+    return (
+        f"{_markdown(header, [line(kind) for kind in kinds])}\n\nWrong answers, all rows: {wrong}."
+    )
+
+
+def _solved(row: Record) -> str:
+    return f"{1000 * row['solved'] // row['graphs'] / 10:.1f} %"
+
+
+def _public(record: Record, other: str, fewer: bool) -> str:
+    """How often the best known was reached, by size of graph; ``other`` is a greedy answer."""
+    known = [row for row in record["rows"] if row["best known"] != ""]
+    groups = {
+        "up to 130 vertices": [row for row in known if row["vertices"] <= 130],
+        "more": [row for row in known if row["vertices"] > 130],
+    }
+
+    def line(name: str, rows: list[Record]) -> list[str]:
+        def reached(column: str) -> str:
+            tried = [row for row in rows if row[column] != ""]
+            good = sum(_reaches(row[column], row["best known"], fewer) for row in tried)
+            return f"{good} of {len(tried)}"
+
+        columns = [
+            "model, 1 candidate",
+            "model, 16 candidates",
+            "guided",
+            "default",
+            "CP-SAT",
+            other,
+        ]
+        proved = [f"{sum(row[c] for row in rows)}" for c in ("proved", "CP-SAT proved")]
+        seconds = sorted(row["s"] for row in rows)
+        return [name, *map(reached, columns), *proved, f"{seconds[len(seconds) // 2]:.2f}"]
+
+    header = [
+        "best known reached", "model, 1 candidate", "model, 16 candidates", "guided", "default",
+        "CP-SAT without hints", other, "proved by default", "proved by CP-SAT", "default, median s",
+    ]  # fmt: skip
+    wrong = sum(row["wrong"] for row in record["rows"])
+    lines = [line(name, rows) for name, rows in groups.items() if rows]
+    limit = f"{record['limit_s']:g} seconds a graph at most, for default and CP-SAT each."
+    return f"{_markdown(header, lines)}\n\n{limit} Wrong answers, all rows: {wrong}."
+
+
+def _reaches(value: Any, best: int, fewer: bool) -> bool:
+    """A number against the best known, or whether an effort reached it."""
+    if isinstance(value, bool):
+        return value
+    return bool(value <= best if fewer else value >= best)
+
+
+#: What a document has between its marks -> the benchmark that it is from, and how it is shown.
+TABLES: dict[str, tuple[str, Callable[[Record], str]]] = {
+    "sudoku": ("sudoku", _sudoku),
+    "engine_cpu": ("engine_cpu", _rows),
+    "latency": ("latency", _rows),
+    "generator": ("generator", _rows),
+    "graph_planted": ("graph_planted", _planted),
+    "planted_colorings": ("graph_planted", partial(_planted, problem="colouring")),
+    "planted_sets": ("graph_planted", partial(_planted, problem="independent set")),
+    "planted_cycles": ("graph_planted", partial(_planted, problem="Hamiltonian")),
+    "graph_coloring": ("graph_coloring", partial(_public, other="DSATUR", fewer=True)),
+    "graph_coloring_rows": ("graph_coloring", _rows),
+    "graph_independent_set": (
+        "graph_independent_set",
+        partial(_public, other="greedy", fewer=False),
+    ),
+    "graph_independent_set_rows": ("graph_independent_set", _rows),
 }
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ortools.sat.python import cp_model
 
 from engine.canvas import Floats
-from solvers.base import Completion, Outcome
+from solvers.base import Completion, Method, Outcome
 from solvers.exact import Search, search
 from solvers.graph.cliques import edge_cover
 from solvers.graph.dsatur import clique_cover_size
@@ -44,11 +44,13 @@ class Maximum:
         vertices: the set; empty if the included vertices clash.
         proved: whether none is larger.
         bound: no set has more vertices.
+        locally: whether tabu search alone found it.
     """
 
     vertices: IndependentSet
     proved: bool
     bound: int
+    locally: bool = field(default=False, compare=False)
 
 
 def complete(
@@ -75,7 +77,8 @@ def complete(
     settings = Search(seed=seed, limit_s=limit_s, workers=workers, linear=True)
     best = _seek(problem, start, problem.target_size, settings, stop)
     if len(best.vertices) >= problem.target_size:
-        return Completion(Outcome.SOLVED, best.vertices)
+        method = Method.LOCAL_SEARCH if best.locally else Method.EXACT
+        return Completion(Outcome.SOLVED, best.vertices, method)
     out_of_reach = best.bound < problem.target_size
     return Completion(Outcome.UNSATISFIABLE if out_of_reach else Outcome.UNDECIDED)
 
@@ -115,8 +118,8 @@ def _seek(
     residual = Residual.of(problem)
     given = len(problem.include)
     quest = _Quest(residual.adjacency, None if target is None else target - given, settings, stop)
-    found, bound = quest.run(residual.lower(start))
-    return Maximum(residual.lift(found), len(found) == bound, bound + given)
+    found, bound, locally = quest.run(residual.lower(start))
+    return Maximum(residual.lift(found), len(found) == bound, bound + given, locally)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,13 +135,17 @@ class _Quest:
     def target(self) -> int:
         return len(self.adjacency) if self.wanted is None else self.wanted
 
-    def run(self, start: Sequence[int]) -> tuple[IndependentSet, int]:
-        """The largest set found, and a bound on all sets; loose once the target is reached."""
+    def run(self, start: Sequence[int]) -> tuple[IndependentSet, int, bool]:
+        """The largest set found, and a bound on all sets; loose once the target is reached.
+
+        And whether tabu search found it.
+        """
         begun, limit_s = time.monotonic(), self.settings.limit_s
         seed, target, bound = self.settings.seed, self.target, len(self.adjacency)
-        best = enlarge(self.adjacency, start, target, seed, _STEPS, _LOCAL * limit_s, self.stop)
+        near = enlarge(self.adjacency, start, target, seed, _STEPS, _LOCAL * limit_s, self.stop)
+        best = near
         if len(best) >= target:
-            return best, bound
+            return best, bound, True
         tree = BranchAndBound.begin(self.adjacency, max(len(best), (self.wanted or 0) - 1))
         tree.go_on(target, _FIRST * limit_s, self.stop)
         best = max(best, tree.found, key=len)
@@ -148,7 +155,7 @@ class _Quest:
             if len(best) < min(target, bound):
                 tree.go_on(target, limit_s - (time.monotonic() - begun), self.stop)
                 best = max(best, tree.found, key=len)
-        return best, min(bound, tree.bound)
+        return best, min(bound, tree.bound), len(best) == len(near)
 
     def _relax(self, best: IndependentSet) -> tuple[IndependentSet, int]:
         """Search by CP-SAT: the largest set known then, and a bound on all sets."""
