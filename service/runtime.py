@@ -15,11 +15,14 @@ import torch
 from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from engine.config import ConfigError
 from engine.engine import Engine, EngineLimits
+from engine.kernels.compilation import log_compilation
 from service.address import check_address
 from service.background import in_background
 from service.server import Server
+from service.servicers.graph_call import GRAPH_TASKS
 from service.settings import Settings, SettingsError
 from solvers.bundled import bundled_checkpoints
+from solvers.graph.compilation import compile_searches
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +79,11 @@ def _start_engine(settings: Settings) -> Engine:
     limits = EngineLimits(
         max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
     )
-    return Engine(load_models(settings), limits)
+    models = load_models(settings)
+    if any(checkpoint.config.task in GRAPH_TASKS for checkpoint in models.values()):
+        with log_compilation():
+            compile_searches()
+    return Engine(models, limits)
 
 
 def _on_signal(act: Callable[[], None]) -> None:
