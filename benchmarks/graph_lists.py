@@ -85,7 +85,7 @@ async def measure_independent_sets(solving: Solving, folder: Path, most: int) ->
                 "proved": found.proved,
                 "s": round(seconds, 2),
                 "by": found.report.method.value if found.report.method else "",
-                "greedy": len(objective.incumbent() or ()),
+                "greedy": len(objective.incumbent()),
                 "CP-SAT": cp_sat,
                 "CP-SAT proved": cp_proved,
                 "CP-SAT s": round(cp_s, 2),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from engine.attention import (
     AttentionPlan,
@@ -58,6 +59,28 @@ class BatchContext:
         rule = rule_of(layout, requests, model.device)
         guide = None if rule is None else guide_by(rule, model)
         return cls(_plan(model, layout, requests, prompt), prompt, rule, guide)
+
+    def keep(self, rows: Tensor) -> BatchContext | None:
+        """The context of the members at these indices, int64 [B']; None where it is made anew.
+
+        That is after prompts, which are padded to the longest of those that stay.
+        """
+        if self.prompt is not None:
+            return None
+        groups = [group for groups in self.plan.values() for group in groups]
+        kept = {id(g.mask): _kept(g.mask, rows) for g in groups}  # groups share masks
+        plan = {
+            kind: tuple(replace(g, mask=kept[id(g.mask)]) for g in groups)
+            for kind, groups in self.plan.items()
+        }
+        rule = None if self.rule is None else self.rule.keep(rows)
+        guide = None if self.guide is None else self.guide.keep(rows)
+        return BatchContext(plan, None, rule, guide)
+
+
+def _kept(mask: Tensor | None, rows: Tensor) -> Tensor | None:
+    """A mask that each canvas has for itself, of those that stay."""
+    return mask if mask is None or len(mask) == 1 else mask[rows]
 
 
 def rule_of(

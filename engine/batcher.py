@@ -155,9 +155,6 @@ class CanvasBatch(Generic[T]):
         if self.layout.prompted:
             tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
             self._caches += [self.model.encode(t)[1] for t in tokens]
-        self._members_changed()
-
-    def _members_changed(self) -> None:
         if not self.layout.fixed:
             self._context = None
 
@@ -219,8 +216,9 @@ class CanvasBatch(Generic[T]):
         self.tickets = [self.tickets[i] for i in rows]
         if self._caches:
             self._caches = [self._caches[i] for i in rows]
-        self._members_changed()
         index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
+        if self._context is not None and not self.layout.fixed:
+            self._context = self._context.keep(index) if rows else None
         self._state = self._state.keep(index) if rows else None
 
 

@@ -116,7 +116,7 @@ class _Ascent(Generic[P, A]):
     reports: list[Report] = field(default_factory=list)
 
     async def run(self, incumbent: A | None) -> Optimum[A]:
-        best, answered = incumbent, self._greedy_report()
+        best, answered = incumbent, self._first_report(incumbent)
         while (problem := self.objective.better_than(best)) is not None:
             step = await self._step(problem, best is not None)
             if step is None:
@@ -167,12 +167,12 @@ class _Ascent(Generic[P, A]):
             return None
         return self.limit_s - (time.monotonic() - self.started)
 
-    def _greedy_report(self) -> Report:
-        """Of an answer that no step found."""
+    def _first_report(self, incumbent: A | None) -> Report:
+        """Of an answer that no step found, or of there being none."""
         return Report(
             model=self.model,
             weights_digest=self.engine.model(self.model).weights_digest,
-            method=Method.LOCAL_SEARCH,
+            method=None if incumbent is None else Method.LOCAL_SEARCH,
             seed=self.effort.seed or 0,
             steps=0,
             candidates=0,

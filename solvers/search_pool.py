@@ -18,6 +18,8 @@ T = TypeVar("T")
 DEFAULT_LIMIT_S = 10.0
 #: However patient the caller is: a search holds one of a few places while it runs.
 LONGEST_S = 60.0
+#: Seconds that a search has to return once its time is up and it has been told to stop.
+_GRACE_S = 0.03
 
 
 class SearchPool:
@@ -59,7 +61,8 @@ class SearchPool:
                 for a place counts.
 
         Returns:
-            What the search returned; None if no place came free in time.
+            What the search returned; None if no place came free in time, or if it did not return
+            soon after its time was up. Then it holds its place until it heeds the stop.
         """
         seconds = DEFAULT_LIMIT_S if limit_s is None else min(LONGEST_S, max(0.01, limit_s))
         stop, end = Stop(), time.monotonic() + seconds
@@ -67,9 +70,11 @@ class SearchPool:
         found = asyncio.wrap_future(place)
         try:
             await asyncio.wait([found], timeout=seconds)
-            if place.cancel():  # it was still waiting; once begun, a search keeps its own time
+            if place.cancel():  # it was still waiting
                 return None
-            return await found
+            stop.ask()
+            await asyncio.wait([found], timeout=_GRACE_S)
+            return await found if found.done() else None
         finally:
             stop.ask()
             found.cancel()

@@ -104,7 +104,7 @@ class _Attempt(Generic[P, A]):
                 return self._solution(Outcome.SOLVED, answer, method, steps)
             if self.results[-1].reason is FinishReason.CONTRADICTION:
                 return self._solution(Outcome.UNSATISFIABLE, None, method)
-        best = self._best()
+        best = await self._best()
         if self.effort.exact_fallback:
             completion = await self._complete(best)
             if completion is not None and completion.outcome is not Outcome.UNDECIDED:
@@ -121,12 +121,14 @@ class _Attempt(Generic[P, A]):
             raise ProblemError("effort.exact_fallback", f"got false, but {misfit}; accepted: true")
         return ()
 
-    def _best(self) -> CanvasResult | None:
+    async def _best(self) -> CanvasResult | None:
         """The candidate that came nearest; None if there was none."""
 
         def order(result: CanvasResult) -> tuple[float, tuple[int, ...]]:
             return self.solver.badness(self.problem, result), tuple(result.tokens)
 
+        if self.solver.slow_layout:  # then so is looking at many drafts
+            return await asyncio.to_thread(min, self.results, key=order, default=None)
         return min(self.results, key=order, default=None)
 
     async def _requests(self) -> Sequence[tuple[Method, CanvasRequest]]:

@@ -84,7 +84,7 @@ class AtMostOneBatch:
     def project(self, belief: Tensor) -> Tensor:
         """Weigh a choice by how far neighbours leave room for it, then ask for enough."""
         weight = torch.ones_like(belief)
-        weight[..., CHOSEN] = exclude(belief[..., CHOSEN, None], self._weights)[..., 0]
+        weight[..., CHOSEN] = exclude(belief, self._weights)[..., CHOSEN]
         belief = normalise(belief * weight, belief)
         for _ in range(self.balance_rounds):
             expected = belief[..., CHOSEN].sum(dim=-1).clamp_min(1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -111,7 +112,7 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
         call = self._call(INDEPENDENT_SET, request.effort, context)
         problem = await to_thread(clique_from, request)
         choice = await _choose(call, problem, request.HasField("target_size"))
-        return await to_thread(clique_response, choice)
+        return await to_thread(clique_response, request, choice)
 
     async def VertexCover(  # noqa: N802
         self, request: graph_pb2.VertexCoverRequest, context: Context
@@ -120,7 +121,7 @@ class GraphServicer(graph_pb2_grpc.GraphServicer):
         call = self._call(INDEPENDENT_SET, request.effort, context)
         problem = await to_thread(vertex_cover_from, request)
         choice = await _choose(call, problem, request.HasField("target_size"))
-        return await to_thread(vertex_cover_response, choice)
+        return await to_thread(vertex_cover_response, request, choice)
 
     async def HamiltonianPath(  # noqa: N802
         self, request: graph_pb2.HamiltonianPathRequest, context: Context
@@ -221,7 +222,6 @@ def _greedy_coloring(objective: FewestColors) -> Coloring | None:
 def _greedy_set(objective: LargestSet) -> IndependentSet | None:
     """The like of a set; it is empty where every vertex is excluded."""
     _ = objective.bound
-    incumbent = objective.incumbent() or ()
-    if incumbent and not INDEPENDENT_SET.solver.check(objective.problem, incumbent):
-        return None
-    return incumbent
+    incumbent = objective.incumbent()
+    problem = replace(objective.problem, target_size=len(incumbent))
+    return incumbent if INDEPENDENT_SET.solver.check(problem, incumbent) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from inkfill.v1 import graph_pb2
@@ -11,7 +11,9 @@ from service.messages import method_to, report_to
 from solvers.base import CandidateDraft, Outcome, Solution
 from solvers.graph.coloring.fewest import FewestColors, compact
 from solvers.graph.coloring.problem import Coloring, ColoringProblem
+from solvers.graph.graph import Edge
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
+from solvers.graph.independent_set.checker import is_clique, is_vertex_cover
 from solvers.graph.independent_set.largest import LargestSet
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
 from solvers.optimise import Optimum
@@ -54,7 +56,9 @@ def color_response(
 
 
 def fewest_response(objective: FewestColors, optimum: Optimum[Coloring]) -> graph_pb2.ColorResponse:
-    """The best colouring, and what is proved of it."""
+    """The best colouring, its colours as low as clamps let them be, and what is proved of it."""
+    if optimum.outcome is Outcome.SOLVED and optimum.answer is not None:
+        optimum = replace(optimum, answer=compact(objective.problem, optimum.answer))
     response = color_response(objective.problem, optimum)
     response.proved_optimal = optimum.proved
     response.lower_bound = objective.bound
@@ -62,7 +66,7 @@ def fewest_response(objective: FewestColors, optimum: Optimum[Coloring]) -> grap
         response.lower_bound = max(objective.bound, objective.problem.colors + 1)
     elif optimum.proved:
         assert optimum.answer is not None
-        response.lower_bound = max(compact(objective.problem, optimum.answer)) + 1
+        response.lower_bound = max(optimum.answer) + 1
     return response
 
 
@@ -104,8 +108,14 @@ def independent_set_response(choice: Choice) -> graph_pb2.IndependentSetResponse
     return _with_conflicts(response, choice.problem, choice.found.outcome)
 
 
-def clique_response(choice: Choice) -> graph_pb2.CliqueResponse:
-    """A clique, of a choice from the complement."""
+def clique_response(request: graph_pb2.CliqueRequest, choice: Choice) -> graph_pb2.CliqueResponse:
+    """A clique, of a choice from the complement.
+
+    Raises:
+        WrongAnswerError: it is none in the graph of the request.
+    """
+    if choice.found.outcome is Outcome.SOLVED:
+        _refuse_wrong(is_clique(_edges(request.graph), choice.found.answer or ()), "clique")
     response = graph_pb2.CliqueResponse(
         outcome=choice.found.outcome.name,
         vertices=choice.found.answer or (),
@@ -116,10 +126,18 @@ def clique_response(choice: Choice) -> graph_pb2.CliqueResponse:
     return _with_conflicts(response, choice.problem, choice.found.outcome)
 
 
-def vertex_cover_response(choice: Choice) -> graph_pb2.VertexCoverResponse:
-    """A vertex cover, of a choice of what it leaves out."""
+def vertex_cover_response(
+    request: graph_pb2.VertexCoverRequest, choice: Choice
+) -> graph_pb2.VertexCoverResponse:
+    """A vertex cover, of a choice of what it leaves out.
+
+    Raises:
+        WrongAnswerError: it is none in the graph of the request.
+    """
     n, left_out = choice.problem.graph.vertices, choice.found.answer
     cover = () if left_out is None else sorted(set(range(n)).difference(left_out))
+    if choice.found.outcome is Outcome.SOLVED:
+        _refuse_wrong(is_vertex_cover(_edges(request.graph), cover), "vertex cover")
     response = graph_pb2.VertexCoverResponse(
         outcome=choice.found.outcome.name,
         vertices=cover,
@@ -140,6 +158,20 @@ def path_response(
         report=report_to(solution.report),
     )
     return _with_conflicts(response, problem, solution.outcome)
+
+
+class WrongAnswerError(RuntimeError):
+    """An answer that a check refused: a fault of ours, which is not called an answer."""
+
+
+def _refuse_wrong(right: bool, what: str) -> None:
+    if not right:
+        raise WrongAnswerError(f"what was found is no {what}")
+
+
+def _edges(graph: graph_pb2.SimpleGraph) -> list[Edge]:
+    """The edges as the request has them."""
+    return [(edge.a, edge.b) for edge in graph.edges]
 
 
 def _with_conflicts(

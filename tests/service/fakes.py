@@ -46,7 +46,7 @@ COLORING, INDEPENDENT_SET, HAMILTONIAN = (
         max_batch=8,
         max_queue=16,
     )
-    for task, vocabulary in (("coloring", 32), ("independent-set", 2), ("hamiltonian", 64))
+    for task, vocabulary in (("coloring", 32), ("independent-set", 2), ("hamiltonian", 32))
 )
 GRAPHS = (COLORING, INDEPENDENT_SET, HAMILTONIAN)
 

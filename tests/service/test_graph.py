@@ -418,7 +418,7 @@ async def test_a_stream_tells_what_each_canvas_is_to_reach(stub, method, request
             "Path",
             Path(graph=graph(65, (0, 1)), effort=DRAFTS_ONLY),
             "effort.exact_fallback",
-            "takes 64 vertices",
+            "takes 32 vertices",
         ),
     ],
 )

@@ -110,36 +110,18 @@ async def test_waiting_for_a_place_counts_against_the_limit(pool: SearchPool) ->
     assert third.told_s <= 29.7
 
 
-async def test_a_search_that_has_begun_is_waited_for_beyond_its_limit(pool: SearchPool) -> None:
+@pytest.mark.parametrize(("late_s", "found"), [(0.01, "found"), (1.0, None)])
+async def test_a_search_that_keeps_no_time_is_stopped_and_not_waited_for(
+    pool: SearchPool, late_s: float, found: str | None
+) -> None:
+    asked = threading.Event()
+
     def late(limit_s: float, stop: Stop) -> str:
-        time.sleep(limit_s + 0.1)
+        with stop.obeyed_by(asked.set):
+            time.sleep(limit_s + late_s)
         return "found"
 
-    assert await pool.run(late, 0.4) == "found"
-
-
-async def test_no_more_run_at_once_than_there_are_places() -> None:
-    running, most, lock = 0, 0, threading.Lock()
-
-    def count(limit_s: float, stop: Stop) -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.02)
-        with lock:
-            running -= 1
-
-    with SearchPool(3) as pool:
-        await asyncio.gather(*(pool.run(count, 10.0) for _ in range(12)))
-    assert most == 3
-
-
-async def test_waiting_searches_leave_asyncios_own_threads_alone(pool: SearchPool) -> None:
-    search = Search()
-    running = await begun(pool, search, 60.0)
-    waiting = [asyncio.create_task(pool.run(Search(), 60.0)) for _ in range(100)]
-    await asyncio.sleep(0)
-    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
-    for task in (running, *waiting):
-        task.cancel()
+    started = time.monotonic()
+    assert await pool.run(late, 0.4) == found
+    assert time.monotonic() - started < 0.9
+    assert asked.is_set()

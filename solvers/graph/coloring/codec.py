@@ -20,15 +20,13 @@ SAMPLING = SamplingParams(
 )
 
 
-def encode(
-    problem: ColoringProblem, vocabulary: int = VOCABULARY, sampling: SamplingParams = SAMPLING
-) -> CanvasRequest:
+def encode(problem: ColoringProblem, sampling: SamplingParams = SAMPLING) -> CanvasRequest:
     """The canvas of a graph: a position a vertex, its colours as domain, its edges as relation.
 
     Given colours are clamps, and so are those of a large clique where that loses no generality:
     the model has learned with one, and which colour is which means nothing before.
     """
-    domain = np.zeros((problem.graph.vertices, vocabulary), np.bool_)
+    domain = np.zeros((problem.graph.vertices, VOCABULARY), np.bool_)
     domain[:, : problem.colors] = True
     return CanvasRequest(
         clamps=break_symmetry(problem),

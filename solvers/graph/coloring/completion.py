@@ -8,6 +8,7 @@ before, so they take turns, each round twice as long as the one before.
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -82,7 +83,8 @@ def _search_locally(
 ) -> tuple[Colors, int]:
     """A round of tabu search: the best colouring that was met, and its conflicts."""
     best, fewest, fixed = draft, -1, problem.given >= 0
-    with deadline(end - time.monotonic(), stop) as over:
+    flag = np.zeros(1, np.int8)
+    with deadline(end - time.monotonic(), stop) as over, stop.obeyed_by(partial(flag.fill, 1)):
         for part in range(2**turn * _MOVES // _SLICE):
             best, fewest = repair(
                 problem.graph.adjacency,
@@ -90,6 +92,7 @@ def _search_locally(
                 fixed,
                 best,
                 moves=_SLICE,
+                stop=flag,
                 seed=seed * 1009 + part,
             )
             if fewest == 0 or over():

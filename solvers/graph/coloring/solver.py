@@ -8,37 +8,23 @@ import numpy as np
 
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
-from solvers.base import Completion, Method
+from solvers.base import Completion
 from solvers.graph.coloring import codec, completion
 from solvers.graph.coloring.checker import is_coloring
 from solvers.graph.coloring.problem import Coloring, ColoringProblem
+from solvers.graph.defaults import GraphDefaults
 from solvers.stop import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColoringSolver:
-    """See ``solvers.base.Solver``.
+class ColoringSolver(GraphDefaults):
+    """See ``solvers.base.Solver`` and ``GraphDefaults``.
 
     Attributes:
-        unguided_steps: denoising steps of a candidate when the effort names none and something
-            follows.
-        guided_steps: the same, guided.
-        last_steps: the same where nothing follows.
-        default_candidates: of each kind of guidance when the effort names none.
         sampling: temperature, acceptance and stopping.
     """
 
-    unguided_steps: int = 16
-    guided_steps: int = 16
-    last_steps: int = 64
-    default_candidates: int = 4
     sampling: SamplingParams = codec.SAMPLING
-
-    def default_steps(self, method: Method, last: bool) -> int:
-        """See the attributes."""
-        if last:
-            return self.last_steps
-        return self.guided_steps if method is Method.GUIDED_DIFFUSION else self.unguided_steps
 
     def contradiction(self, problem: ColoringProblem) -> bool:
         """Whether an edge joins clamps of one colour; ``problem.conflicts()`` names them."""
@@ -47,10 +33,10 @@ class ColoringSolver:
     def misfit(self, problem: ColoringProblem, model: ModelInfo) -> str | None:
         """Too many vertices or colours for the model; see ``solvers.base.Solver``."""
         vertices, colors = problem.graph.vertices, problem.colors
-        if vertices <= model.canvas_length and colors <= model.vocabulary:
+        if vertices <= model.canvas_length and colors <= codec.VOCABULARY:
             return None
         return (
-            f"the model takes {model.canvas_length} vertices and {model.vocabulary} colors, this "
+            f"the model takes {model.canvas_length} vertices and {codec.VOCABULARY} colors, this "
             f"problem has {vertices} and {colors}"
         )
 
@@ -61,7 +47,7 @@ class ColoringSolver:
 
     def layout(self, problem: ColoringProblem) -> CanvasRequest:
         """See ``solvers.graph.coloring.codec.encode``."""
-        return codec.encode(problem, sampling=self.sampling)
+        return codec.encode(problem, self.sampling)
 
     def decode(self, problem: ColoringProblem, tokens: Tokens) -> Coloring:  # noqa: ARG002
         """Tokens [n] as a colouring, right or wrong."""

@@ -21,7 +21,7 @@ Fixed = npt.NDArray[np.bool_]
 _TENURE = 10
 _TENURE_SHARE = 0.6
 #: Moves between looks at the stop flag.
-_PATIENCE = 1024
+_PATIENCE = 64
 
 
 def repair(

@@ -10,7 +10,7 @@ from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
 from solvers.graph.network import edge_relations
 
 #: Tokens of the checkpoint: token t is the t-th place, from 0. Larger graphs it cannot hold.
-VOCABULARY = 64
+VOCABULARY = 32
 
 #: Training's rollout has a temperature of 0.6.
 SAMPLING = SamplingParams(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.constraints.tour import TourBatch
 from engine.relation_batch import RelationBatch
 from engine.training.source import Problems
 from solvers.graph.hamiltonian.planted import plant
@@ -65,8 +66,19 @@ class TourSource:
         return replace(problems, answers=torch.where(kept, answers, labels[:, None]))
 
     def labels_for(self, problems: Problems, draft: Tensor) -> Tensor:
-        """The known cycle that agrees with the draft in most places."""
+        """The draft where it is a cycle, else the known one that agrees with it in most places."""
         assert problems.answers is not None
         agreement = (problems.answers == draft[:, None]).sum(dim=-1)
         rows = torch.arange(len(draft), device=draft.device)
-        return problems.answers[rows, agreement.argmax(dim=-1)]
+        nearest = problems.answers[rows, agreement.argmax(dim=-1)]
+        return torch.where((_rule(problems).violations(draft) == 0)[:, None], draft, nearest)
+
+
+def _rule(problems: Problems) -> TourBatch:
+    """What makes drafts cycles of these graphs."""
+    assert problems.relations is not None
+    assert problems.relations.present is not None
+    edges = problems.relations.masks["edge"]
+    itself = torch.eye(edges.shape[-1], dtype=torch.bool, device=edges.device)
+    sizes = problems.relations.present.sum(dim=-1)
+    return TourBatch(edges & ~itself, sizes, torch.ones_like(sizes, dtype=torch.bool))

@@ -8,7 +8,8 @@ position, which grows by one along the arcs and is as far from the clamped ones 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import networkx as nx
@@ -17,6 +18,7 @@ from ortools.sat.python import cp_model
 
 from engine.canvas import Floats
 from solvers.base import Completion, Outcome
+from solvers.deadline import deadline
 from solvers.exact import Search, search
 from solvers.graph.hamiltonian.necessary import is_impossible
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
@@ -34,7 +36,7 @@ def complete(
     stop: Stop | None = None,
     workers: int = 1,
 ) -> Completion[Tour]:
-    """Find a path or cycle or prove that there is none. Blocks without holding the GIL.
+    """Find a path or cycle or prove that there is none. Blocks, mostly without the GIL.
 
     Args:
         problem: clamps may contradict each other.
@@ -44,25 +46,40 @@ def complete(
         stop: ends the search from another thread.
         workers: threads of CP-SAT.
     """
-    n = problem.graph.vertices
+    begun = time.monotonic()
     if is_impossible(problem):
         return Completion(Outcome.UNSATISFIABLE)
-    if n == 1:
+    if problem.graph.vertices == 1:
         return Completion(Outcome.SOLVED, (0,))
     model = cp_model.CpModel()
-    arcs = _state_circuit(model, problem)
-    inner = [position for _, position in problem.clamps if position not in (0, n - 1)]
-    if inner if not problem.cycle else len(problem.clamps) > 1:
-        _state_positions(model, problem, arcs)
+    with deadline(limit_s - (time.monotonic() - begun), stop) as over:
+        arcs = _state_rules(model, problem, over)
+    if arcs is None:
+        return Completion(Outcome.UNDECIDED)
     if belief is not None:
         _hint(model, problem, arcs, belief)
-    found = search(model, Search(seed=seed, limit_s=limit_s, workers=workers), stop)
+    left_s = limit_s - (time.monotonic() - begun)
+    found = search(model, Search(seed=seed, limit_s=left_s, workers=workers), stop)
     if found.outcome is not Outcome.SOLVED:
         return Completion(found.outcome)
     return Completion(Outcome.SOLVED, _read(problem, arcs, found.values))
 
 
-def _state_circuit(model: cp_model.CpModel, problem: HamiltonianProblem) -> Arcs:
+def _state_rules(
+    model: cp_model.CpModel, problem: HamiltonianProblem, over: Callable[[], bool]
+) -> Arcs | None:
+    """The rules; None if time runs out, as stating them takes seconds where edges are many."""
+    n = problem.graph.vertices
+    arcs = _state_circuit(model, problem, over)
+    inner = [position for _, position in problem.clamps if position not in (0, n - 1)]
+    if arcs is not None and (inner if not problem.cycle else len(problem.clamps) > 1):
+        _state_positions(model, problem, arcs, over)
+    return None if over() else arcs
+
+
+def _state_circuit(
+    model: cp_model.CpModel, problem: HamiltonianProblem, over: Callable[[], bool]
+) -> Arcs | None:
     n = problem.graph.vertices
     ends = [(a, b) for edge in problem.graph.edges for a, b in (edge, edge[::-1])]
     if not problem.cycle:
@@ -70,12 +87,18 @@ def _state_circuit(model: cp_model.CpModel, problem: HamiltonianProblem) -> Arcs
         first, last = vertex_at.get(0), vertex_at.get(n - 1)
         ends += [(n, v) for v in range(n) if first in (None, v) and v != last]
         ends += [(v, n) for v in range(n) if last in (None, v) and v != first]
-    arcs = {end: model.new_bool_var("") for end in ends}
+    arcs = {}
+    for end in ends:
+        if over():
+            return None
+        arcs[end] = model.new_bool_var("")
     model.add_circuit([(a, b, arc) for (a, b), arc in arcs.items()])
     return arcs
 
 
-def _state_positions(model: cp_model.CpModel, problem: HamiltonianProblem, arcs: Arcs) -> None:
+def _state_positions(
+    model: cp_model.CpModel, problem: HamiltonianProblem, arcs: Arcs, over: Callable[[], bool]
+) -> None:
     """Give vertices positions, counted around a cycle from the first clamped vertex."""
     n = problem.graph.vertices
     root, shift = problem.clamps[0] if problem.cycle else (n, 0)
@@ -87,6 +110,8 @@ def _state_positions(model: cp_model.CpModel, problem: HamiltonianProblem, arcs:
         model.new_int_var_from_domain(cp_model.Domain.from_values(values), "") for values in allowed
     ]
     for (a, b), arc in arcs.items():
+        if over():
+            return
         if a == n:
             model.add(position[b] == 0).only_enforce_if(arc)
         elif b == root:

@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
-from solvers.base import Completion, Method
+from solvers.base import Completion
+from solvers.graph.defaults import GraphDefaults
 from solvers.graph.hamiltonian import codec, exact
 from solvers.graph.hamiltonian.checker import is_tour
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
@@ -16,29 +17,14 @@ from solvers.stop import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
-class HamiltonianSolver:
-    """See ``solvers.base.Solver``.
+class HamiltonianSolver(GraphDefaults):
+    """See ``solvers.base.Solver`` and ``GraphDefaults``.
 
     Attributes:
-        unguided_steps: denoising steps of a candidate when the effort names none and something
-            follows.
-        guided_steps: the same, guided.
-        last_steps: the same where nothing follows.
-        default_candidates: of each kind of guidance when the effort names none.
         sampling: temperature, acceptance and stopping.
     """
 
-    unguided_steps: int = 16
-    guided_steps: int = 16
-    last_steps: int = 64
-    default_candidates: int = 4
     sampling: SamplingParams = codec.SAMPLING
-
-    def default_steps(self, method: Method, last: bool) -> int:
-        """See the attributes."""
-        if last:
-            return self.last_steps
-        return self.guided_steps if method is Method.GUIDED_DIFFUSION else self.unguided_steps
 
     def contradiction(self, problem: HamiltonianProblem) -> bool:
         """Whether clamps clash, see ``problem.conflicts()``, or a cycle has under 3 vertices."""
@@ -46,7 +32,7 @@ class HamiltonianSolver:
 
     def misfit(self, problem: HamiltonianProblem, model: ModelInfo) -> str | None:
         """Too many vertices for the model; see ``solvers.base.Solver``."""
-        most = min(model.canvas_length, model.vocabulary)
+        most = min(model.canvas_length, codec.VOCABULARY)
         if problem.graph.vertices <= most:
             return None
         return f"the model takes {most} vertices, this graph has {problem.graph.vertices}"

@@ -1,4 +1,4 @@
-"""Whether vertices answer an independent set problem: the word that makes an answer SOLVED.
+"""Whether vertices are an independent set, a clique, a cover: the word that makes them SOLVED.
 
 Plain Python that shares nothing with the model, the engine or the graph's tables: it reads the
 edges as they were given.
@@ -6,8 +6,9 @@ edges as they were given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from solvers.graph.graph import Edge
 from solvers.graph.independent_set.problem import IndependentSetProblem
 
 
@@ -27,3 +28,23 @@ def is_independent_set(problem: IndependentSetProblem, vertices: Sequence[object
     if not chosen.issuperset(problem.include) or not chosen.isdisjoint(problem.exclude):
         return False
     return not any(a in chosen and b in chosen for a, b in problem.graph.edges)
+
+
+def is_clique(edges: Iterable[Edge], vertices: Sequence[int]) -> bool:
+    """Whether all of ``vertices``, each named once, share edges with each other.
+
+    Args:
+        edges: of the graph in which the clique was asked for, either end first.
+        vertices: what was found.
+    """
+    chosen, met = set(vertices), set()
+    for a, b in edges:
+        if a in chosen and b in chosen:
+            met.add((min(a, b), max(a, b)))
+    return len(chosen) == len(vertices) and len(met) == len(chosen) * (len(chosen) - 1) // 2
+
+
+def is_vertex_cover(edges: Iterable[Edge], vertices: Sequence[int]) -> bool:
+    """Whether every edge has an end among ``vertices``, each named once."""
+    chosen = set(vertices)
+    return len(chosen) == len(vertices) and all(a in chosen or b in chosen for a, b in edges)

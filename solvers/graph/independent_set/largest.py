@@ -31,8 +31,8 @@ class LargestSet:
             return included
         return included + clique_cover_size(Graph.of(residual.adjacency))
 
-    def incumbent(self) -> IndependentSet | None:
-        """A greedy set: what has fewest neighbours left comes next. None where it is empty."""
+    def incumbent(self) -> IndependentSet:
+        """A greedy set: what has fewest neighbours left comes next. It may be empty."""
         residual = Residual.of(self.problem)
         edges, open_ = residual.adjacency, np.ones(len(residual.vertices), np.bool_)
         chosen: list[int] = []
@@ -42,7 +42,7 @@ class LargestSet:
             chosen.append(vertex)
             open_ &= ~edges[vertex]
             open_[vertex] = False
-        return residual.lift(chosen) or None
+        return residual.lift(chosen)
 
     def better_than(self, answer: IndependentSet | None) -> IndependentSetProblem | None:
         """The same graph with one vertex more than the answer."""

@@ -21,7 +21,7 @@ class IndependentSetProblem:
 
     Attributes:
         graph: where to choose.
-        target_size: how many at least, 1 to the number of vertices.
+        target_size: how many at least, 1 to the number of vertices; 0 where any will do.
         include: vertices that must be chosen, ascending.
         exclude: vertices that must not, ascending.
     """

@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.canvas import CanvasRequest, CanvasResult, Floats, SamplingParams, Tokens
 from engine.client import ModelInfo
-from solvers.base import Completion, Method
+from solvers.base import Completion
+from solvers.graph.defaults import GraphDefaults
 from solvers.graph.independent_set import codec, exact
 from solvers.graph.independent_set.checker import is_independent_set
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
@@ -16,29 +17,14 @@ from solvers.stop import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndependentSetSolver:
-    """See ``solvers.base.Solver``.
+class IndependentSetSolver(GraphDefaults):
+    """See ``solvers.base.Solver`` and ``GraphDefaults``.
 
     Attributes:
-        unguided_steps: denoising steps of a candidate when the effort names none and something
-            follows.
-        guided_steps: the same, guided.
-        last_steps: the same where nothing follows.
-        default_candidates: of each kind of guidance when the effort names none.
         sampling: temperature, acceptance and stopping.
     """
 
-    unguided_steps: int = 16
-    guided_steps: int = 16
-    last_steps: int = 64
-    default_candidates: int = 4
     sampling: SamplingParams = codec.SAMPLING
-
-    def default_steps(self, method: Method, last: bool) -> int:
-        """See the attributes."""
-        if last:
-            return self.last_steps
-        return self.guided_steps if method is Method.GUIDED_DIFFUSION else self.unguided_steps
 
     def contradiction(self, problem: IndependentSetProblem) -> bool:
         """Whether an edge joins two included vertices; ``problem.conflicts()`` names them."""

@@ -1,14 +1,19 @@
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from solvers.graph.graph import Graph
-from solvers.graph.independent_set.checker import is_independent_set
+from solvers.graph.independent_set.checker import (
+    is_clique,
+    is_independent_set,
+    is_vertex_cover,
+)
 from solvers.graph.independent_set.problem import IndependentSetProblem
-from tests.solvers.graph.reference import independent_set_problems, independent_sets
+from tests.solvers.graph.reference import graphs, independent_set_problems, independent_sets
 
 RING = IndependentSetProblem.create(
     Graph.create(7, [(v, (v + 1) % 7) for v in range(7)]), 2, include=[0], exclude=[3]
@@ -53,3 +58,21 @@ def test_vertices_pass_exactly_if_brute_force_finds_them(
     found = independent_sets(problem)
     assert is_independent_set(problem, sorted(vertices)) == (tuple(sorted(vertices)) in found)
     assert all(is_independent_set(problem, answer) for answer in found)
+
+
+@given(graphs(), st.sets(st.integers(0, 5)))
+def test_cliques_and_covers_are_what_networkx_says(graph: Graph, drawn: set[int]) -> None:
+    vertices = sorted(v for v in drawn if v < graph.vertices)
+    known = nx.Graph(graph.edges)
+    known.add_nodes_from(range(graph.vertices))
+    size = len(vertices)
+    complete = known.subgraph(vertices).number_of_edges() == size * (size - 1) // 2
+    turned = [(b, a) for a, b in graph.edges]
+    assert is_clique(turned, vertices) == complete
+    left = set(range(graph.vertices)).difference(vertices)
+    assert is_vertex_cover(turned, vertices) == (known.subgraph(left).number_of_edges() == 0)
+
+
+def test_a_vertex_named_twice_makes_no_clique_and_no_cover() -> None:
+    assert not is_clique([(0, 1)], [0, 0, 1])
+    assert not is_vertex_cover([(0, 1)], [0, 0])
