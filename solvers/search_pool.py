@@ -26,13 +26,13 @@ class SearchPool:
     """A bounded number of searches at once. A context manager: leaving it takes no more.
 
     Args:
-        places: searches at once; None for one a core, and at least 2, so that one long search
-            does not hold up all the short ones.
+        places: searches at once; None for one a core, and at least 4, so that a few long searches
+            do not hold up all the short ones.
     """
 
     def __init__(self, places: int | None = None) -> None:
         self._threads = ThreadPoolExecutor(
-            places or max(2, usable_cores()), thread_name_prefix="inkfill-search"
+            places or max(4, usable_cores()), thread_name_prefix="inkfill-search"
         )
 
     def __enter__(self) -> SearchPool:

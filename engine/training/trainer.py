@@ -105,9 +105,10 @@ class Trainer:
         """Go on from a state that ``save`` wrote.
 
         Raises:
+            ValueError: the file is no such state.
             RuntimeError: the state is of a model of other sizes.
         """
-        state: dict[str, Any] = torch.load(path, map_location=self.model.device, weights_only=True)
+        state = _read_state(path, self.model.device)
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -187,6 +188,17 @@ class Trainer:
         torch._foreach_lerp_(
             list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay
         )
+
+
+def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # what the bytes of another file make the reader raise is anything
+        raise ValueError(
+            f"{path} is no state of a training run; remove it, or use another folder "
+            f"({type(error).__name__})"
+        ) from None
+    return dict(state)
 
 
 class _Clock:

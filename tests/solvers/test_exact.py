@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import numpy.typing as npt
@@ -143,3 +145,17 @@ def test_a_model_that_is_malformed_is_the_solvers_mistake() -> None:
 def test_any_seed_of_an_effort_is_taken(seed: int) -> None:
     model, _ = pigeons(3)
     assert search(model, Search(seed=seed, limit_s=5.0)).outcome is Outcome.UNSATISFIABLE
+
+
+def test_a_model_that_was_searched_is_gone_with_its_last_name() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        model = cp_model.CpModel()
+        model.add_bool_or([model.new_bool_var("")])
+        gone = weakref.ref(model)
+        search(model, Search(seed=0, limit_s=1.0))
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -38,6 +38,12 @@ def encode(problem: HamiltonianProblem, sampling: SamplingParams = SAMPLING) -> 
     )
 
 
-def decode(tokens: Tokens) -> Tour:
-    """The vertices of tokens [n] by their place; of those at one place the lowest first."""
-    return tuple(np.argsort(tokens, kind="stable").tolist())
+def decode(problem: HamiltonianProblem, tokens: Tokens) -> Tour:
+    """The vertices of tokens [n] by their place; of those at one place the lowest first.
+
+    Clamped ones are at their own place in any draft, and the others around them.
+    """
+    tour = {position: vertex for vertex, position in problem.clamps}
+    clamped = set(tour.values())
+    free = (v for v in np.argsort(tokens, kind="stable").tolist() if v not in clamped)
+    return tuple(tour[place] if place in tour else next(free) for place in range(len(tokens)))

@@ -1,6 +1,7 @@
 """Hamiltonian paths and cycles by exact search: find one or prove that there is none.
 
-What rules one out without search is checked first. Then CP-SAT has one boolean for each direction
+What rules one out without search is checked first. Where no belief is to be followed, a path is
+grown by rotation, which settles dense graphs. Then CP-SAT has one boolean for each direction
 of each edge, and these form a circuit; a path is a circuit through one more vertex, which stands
 before the first and after the last. Where more than the ends is clamped, each vertex has a
 position, which grows by one along the arcs and is as far from the clamped ones as the graph says.
@@ -17,11 +18,12 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from engine.canvas import Floats
-from solvers.base import Completion, Outcome
+from solvers.base import Completion, Method, Outcome
 from solvers.deadline import deadline
 from solvers.exact import Search, search
 from solvers.graph.hamiltonian.necessary import is_impossible
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
+from solvers.graph.hamiltonian.rotation import rotate
 from solvers.stop import Stop
 
 #: The boolean of each arc, by its ends; the additional vertex of a path is n.
@@ -51,6 +53,8 @@ def complete(
         return Completion(Outcome.UNSATISFIABLE)
     if problem.graph.vertices == 1:
         return Completion(Outcome.SOLVED, (0,))
+    if belief is None and (turned := rotate(problem, seed)) is not None:
+        return Completion(Outcome.SOLVED, turned, Method.LOCAL_SEARCH)
     model = cp_model.CpModel()
     with deadline(limit_s - (time.monotonic() - begun), stop) as over:
         arcs = _state_rules(model, problem, over)

@@ -47,9 +47,8 @@ class HamiltonianProblem:
             clamps: further (vertex, position) pairs.
 
         Raises:
-            ProblemError: a vertex or a position is out of range or taken twice by different
-                clamps. The field is ``start``, ``end``, ``clamps[i].vertex`` or
-                ``clamps[i].position``.
+            ProblemError: a vertex or a position is out of range or taken twice. The field is
+                ``start``, ``end``, ``clamps[i].vertex`` or ``clamps[i].position``.
         """
         last = graph.vertices - 1
         given = [("start", start, 0, "start"), ("end", end, last, "end")]
@@ -65,18 +64,21 @@ class HamiltonianProblem:
             for field, value in ((vertex_field, vertex), (position_field, position)):
                 if not 0 <= value <= last:
                     raise ProblemError(field, f"got {value}, accepted: 0 to {last}")
-            if position_of.setdefault(vertex, position) != position:
+            if last == 0 and vertex_field == "end" and vertex == start:
+                continue  # a single vertex is both ends
+            if vertex in position_of:
                 raise ProblemError(
                     vertex_field,
                     f"vertex {vertex} is also at position {position_of[vertex]}, accepted: one "
                     "position a vertex",
                 )
-            if vertex_at.setdefault(position, vertex) != vertex:
+            if position in vertex_at:
                 raise ProblemError(
                     position_field,
                     f"position {position} is also that of vertex {vertex_at[position]}, accepted: "
                     "one vertex a position",
                 )
+            position_of[vertex], vertex_at[position] = position, vertex
         return cls(graph, cycle, tuple(sorted(position_of.items())))
 
     def conflicts(self) -> tuple[Edge, ...]:

@@ -46,9 +46,9 @@ class HamiltonianSolver(GraphDefaults):
         """See ``solvers.graph.hamiltonian.codec.encode``."""
         return codec.encode(problem, self.sampling)
 
-    def decode(self, problem: HamiltonianProblem, tokens: Tokens) -> Tour:  # noqa: ARG002
+    def decode(self, problem: HamiltonianProblem, tokens: Tokens) -> Tour:
         """Tokens [n] as a tour, right or wrong."""
-        return codec.decode(tokens)
+        return codec.decode(problem, tokens)
 
     def check(self, problem: HamiltonianProblem, answer: Tour) -> bool:
         """See ``solvers.graph.hamiltonian.checker.is_tour``."""
@@ -67,7 +67,7 @@ class HamiltonianSolver(GraphDefaults):
 
     def badness(self, problem: HamiltonianProblem, result: CanvasResult) -> float:
         """Steps along no edge; among equals, the mean entropy decides."""
-        tour = codec.decode(result.tokens)
+        tour = codec.decode(problem, result.tokens)
         following = tour[1:] + tour[:1] if problem.cycle else tour[1:]
         edges = problem.graph.adjacency
         missing = sum(not edges[a, b] for a, b in zip(tour, following, strict=False))

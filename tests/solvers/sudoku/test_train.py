@@ -54,3 +54,10 @@ def test_a_checkpoint_of_another_task_is_no_start(tmp_path: Path) -> None:
 def test_a_folder_without_a_checkpoint_is_no_start(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=str(tmp_path / "nothing")):
         begun(tmp_path / "run", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("content", [b"junk", b"", b"not a state at all"])
+def test_a_damaged_state_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"state\.pt is no state of a training run"):
+        prepare(TrainingOptions(budget_s=1.0, canvases=1, device="cpu", width=16), tmp_path)
