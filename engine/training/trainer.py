@@ -193,7 +193,7 @@ class Trainer:
 def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # what the bytes of another file make the reader raise is anything
+    except Exception as error:  # noqa: BLE001  # other bytes make the reader raise anything
         raise ValueError(
             f"{path} is no state of a training run; remove it, or use another folder "
             f"({type(error).__name__})"
