@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.config import LayerConfig, ModelConfig, RelationConfig
+from engine.config import ModelConfig
 from engine.training.source import Lane
 from engine.training.trainer import Trainer
+from solvers.network import small_config
 from solvers.sudoku.codec import VOCABULARY
 from solvers.sudoku.data import GeneratedSupply, ListSupply, SudokuSource, read_puzzles
 from solvers.sudoku.geometry import MAX_SIZE, geometry
@@ -17,37 +18,18 @@ _HEADS = ("row", "row", "column", "column", "box", "box", "all", "all")
 
 
 def sudoku_config(
-    *, width: int = 96, depth: int = 4, head_dim: int = 16, dense: int = 128, expert: int = 128
+    *, width: int = 96, depth: int = 4, head_dim: int = 16, inner: int = 128
 ) -> ModelConfig:
-    """The Sudoku network: two heads each for row, column and box, two for everything."""
-    layers = tuple(
-        LayerConfig(
-            layer_type="full_attention" if i == depth - 1 else "sliding_attention",
-            head_dim=head_dim,
-            num_key_value_heads=len(_HEADS),
-        )
-        for i in range(depth)
-    )
-    return ModelConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=width,
-        intermediate_size=dense,
-        moe_intermediate_size=expert,
-        num_attention_heads=len(_HEADS),
-        num_experts=1,
-        top_k_experts=1,
-        layers=layers,
-        sliding_window=MAX_SIZE * MAX_SIZE,
-        initializer_range=width**-0.5,
-        eos_token_id=(),
-        bos_token_id=None,
-        relations=RelationConfig(
-            names=("row", "column", "box"),
-            heads={"sliding_attention": _HEADS, "full_attention": _HEADS},
-        ),
-        positions="none",
-        first_belief="uniform",
-        task="sudoku",
+    """Two heads each for row, column and box, two for everything; see ``small_config``."""
+    return small_config(
+        "sudoku",
+        VOCABULARY,
+        _HEADS,
+        MAX_SIZE * MAX_SIZE,
+        width=width,
+        depth=depth,
+        head_dim=head_dim,
+        inner=inner,
     )
 
 

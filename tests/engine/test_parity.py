@@ -236,7 +236,7 @@ def reference_masks(model: DiffusionGemma, relations: Relations, prompt: int) ->
 def sudoku(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """A small Sudoku model with our relations, saved by us and loaded by transformers."""
     folder = tmp_path_factory.mktemp("sudoku")
-    model = DiffusionGemma(sudoku_config(width=32, depth=3, head_dim=8, dense=24, expert=16))
+    model = DiffusionGemma(sudoku_config(width=32, depth=3, head_dim=8, inner=24))
     generator = torch.Generator().manual_seed(0)
     model.init_weights(generator)
     for layer in model.layers:
