@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         max_queue: canvases that may wait, 1 to 1,000,000.
         max_message_bytes: largest request and largest response, 1 KiB to 1 GiB.
         max_many_in_flight: puzzles of one SolveMany call that are worked on together, 1 to 4096.
-        max_searches: exact searches at once, 1 to 1024; absent: one a core, and at least 2. What
+        max_searches: exact searches at once, 1 to 1024; absent: one a core, and at least 4. What
             waits for a place spends its caller's time.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
