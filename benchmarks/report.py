@@ -105,7 +105,7 @@ def _planted(record: Record, problem: str = "") -> str:
         speed = [_shown(float(default["graphs/s"])), _shown(float(default["longest s"]))]
         return [f"{kind} ({default['graphs']:,})", *shares, *speed]
 
-    header = ["solved", *ways, "default, graphs/s", "default, longest s"]
+    header = ["solved", *ways, "default, graphs/s", "default, longest s, 64 in flight"]
     wrong = sum(row["wrong"] for row in rows)
     return (
         f"{_markdown(header, [line(kind) for kind in kinds])}\n\nWrong answers, all rows: {wrong}."
