@@ -29,10 +29,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PIP) --editable '.[dev]' -c constraints.txt
 	@touch $@
 
-demo: install ## Serve the bundled checkpoint and solve two Sudokus over gRPC
+demo: install ## Serve the bundled checkpoints and solve two Sudokus over gRPC
 	@$(BIN)/inkfill demo
 
-serve: install ## Serve the bundled checkpoint on 127.0.0.1:50051
+serve: install ## Serve the bundled checkpoints on 127.0.0.1:50051
 	@$(BIN)/inkfill serve
 
 test: install ## Run every test; needs no GPU
