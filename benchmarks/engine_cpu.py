@@ -122,6 +122,7 @@ def draw_state(
     domains = [torch.from_numpy(r.full_domain(config.vocab_size)) for r in requests]
     state = first_state(
         requests,
+        requests[0].length,
         torch.stack(domains),
         config.first_belief,
         config.vocab_size,
