@@ -42,7 +42,9 @@ def _fill(text: str, name: str, content: str) -> str:
 def _provenance(record: Record) -> str:
     command = f"`python -m benchmarks.{record.get('module', record['benchmark'])}`"
     weights = f", weights {record['weights'][:12]}" if "weights" in record else ""
-    return f"{command} on {record['device']}, {record['date']}, commit {record['commit']}{weights}."
+    tree = " with changes" if record["modified"] else ""
+    commit = f"commit {record['commit']}{tree}{weights}"
+    return f"{command} on {record['device']}, {record['date']}, {commit}."
 
 
 def _sudoku(record: Record) -> str:

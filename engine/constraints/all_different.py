@@ -42,13 +42,13 @@ class AllDifferent:
     def stack(
         self,
         others: Sequence[AllDifferent],  # noqa: ARG002  # all the same object
-        length: int,  # noqa: ARG002
-        device: torch.device,  # noqa: ARG002
+        length: int,  # noqa: ARG002  # its own
+        device: torch.device,  # noqa: ARG002  # tensors go where they are needed
     ) -> AllDifferent:
         """The rule itself; see ``Constraint.stack``."""
         return self
 
-    def keep(self, rows: Tensor) -> AllDifferent:  # noqa: ARG002
+    def keep(self, rows: Tensor) -> AllDifferent:  # noqa: ARG002  # all canvases share it
         """The rule itself; see ``BatchConstraint.keep``."""
         return self
 

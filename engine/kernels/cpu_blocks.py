@@ -66,7 +66,7 @@ def _accumulate(
     for row, sums in zip(rows, old, strict=True):
         for at, part in zip(offsets, b, strict=True):
             a = simd.broadcast(builder, builder.load(builder.gep(row, [at])))
-            sums = [simd.multiply_add(builder, a, x, y) for x, y in zip(part, sums, strict=True)]  # noqa: PLW2901
+            sums = [simd.multiply_add(builder, a, x, y) for x, y in zip(part, sums, strict=True)]  # noqa: PLW2901  # summed on
         new.append(sums)
     for phi, value in zip(chain(*old), chain(*new), strict=True):
         phi.add_incoming(simd.zeros(), before)
@@ -107,7 +107,7 @@ def _weighted(*, activate: bool) -> Any:
     """A block of ``c[rows, 32] = a @ panel``, or of its gated half."""
 
     @simd.intrinsic
-    def block(context, a, a_at, a_row, panel, panel_at, depth, c, c_at, c_row, rows):  # noqa: ARG001
+    def block(context, a, a_at, a_row, panel, panel_at, depth, c, c_at, c_row, rows):
         at = types.intp
 
         def codegen(context, builder, signature, arguments):
@@ -144,7 +144,7 @@ gated_block = _weighted(activate=True)
 
 
 @simd.intrinsic
-def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth, out_at, rows):  # noqa: ARG001
+def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth, out_at, rows):
     """Scores [rows, 16] of 1 to ``THIN_ROWS`` keys, picked by index, for sixteen queries.
 
     ``depth`` is a multiple of 4.
@@ -176,9 +176,9 @@ def score_block(context, a, keys_at, stride, index, cells_at, queries_at, depth,
 
 @simd.intrinsic
 def mix_block(
-    context,  # noqa: ARG001
-    a, scores_at, factors_at, values_at, stride, index, cells_at, keys, out_at, out_stride,  # noqa: ARG001
-    queries_at, rows,  # noqa: ARG001
+    context,
+    a, scores_at, factors_at, values_at, stride, index, cells_at, keys, out_at, out_stride,
+    queries_at, rows,
 ):  # fmt: skip
     """Values picked by index and weighted by transposed scores, times a factor a query.
 

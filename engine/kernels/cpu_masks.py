@@ -22,20 +22,20 @@ _intrinsic: Any = extending.intrinsic
 
 
 @_intrinsic
-def count_bits(context, mask):  # noqa: ARG001
+def count_bits(context, mask):
     """How many tokens a mask has: int64."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), codegen
 
 
 @_intrinsic
-def first_bit(context, mask):  # noqa: ARG001
+def first_bit(context, mask):
     """The lowest token of a mask that has one: int64."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(types.uint64), codegen

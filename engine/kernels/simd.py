@@ -264,7 +264,7 @@ def sums(builder: Builder, rows: Sequence[Value]) -> Value:
 def _elementwise(arity: int, emit: Callable[..., Value]) -> Any:
     """A numba function of ``arity`` vectors from what emits it."""
 
-    def codegen(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:  # noqa: ARG001
+    def codegen(context: Any, builder: Builder, signature: Any, arguments: Any) -> Value:
         return emit(builder, *arguments)
 
     signature = lanes(*(lanes,) * arity)
@@ -289,7 +289,7 @@ log = _elementwise(1, natural_logarithm)
 
 
 @intrinsic
-def load(context, array, at):  # noqa: ARG001
+def load(context, array, at):
     """The sixteen elements of ``array`` from ``at`` on."""
 
     def codegen(context, builder, signature, arguments):
@@ -300,7 +300,7 @@ def load(context, array, at):  # noqa: ARG001
 
 
 @intrinsic
-def store(context, array, at, vector):  # noqa: ARG001
+def store(context, array, at, vector):
     """Write ``vector`` to ``array`` from ``at`` on."""
 
     def codegen(context, builder, signature, arguments):
@@ -312,17 +312,17 @@ def store(context, array, at, vector):  # noqa: ARG001
 
 
 @intrinsic
-def splat(context, scalar):  # noqa: ARG001
+def splat(context, scalar):
     """All lanes of one float32."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         return broadcast(builder, arguments[0])
 
     return lanes(types.float32), codegen
 
 
 @intrinsic
-def where(context, flags, at, vector, other):  # noqa: ARG001
+def where(context, flags, at, vector, other):
     """The vector in lanes whose flag, of sixteen from ``at`` of a bool array, is set; or other."""
 
     def codegen(context, builder, signature, arguments):
@@ -337,10 +337,10 @@ def where(context, flags, at, vector, other):  # noqa: ARG001
 
 
 @intrinsic
-def total(context, vector):  # noqa: ARG001
+def total(context, vector):
     """The sum of the lanes, halves first: float32."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         vector = arguments[0]
         for half in (8, 4, 2, 1):
             other = shuffle(builder, vector, vector, [(i + half) % LANES for i in range(LANES)])
@@ -351,7 +351,7 @@ def total(context, vector):  # noqa: ARG001
 
 
 @intrinsic
-def sums_of_squares(context, array, at, size):  # noqa: ARG001
+def sums_of_squares(context, array, at, size):
     """The vector of the squared lengths of sixteen consecutive runs of ``size`` elements.
 
     ``size`` is a multiple of 16.
@@ -387,7 +387,7 @@ def _normaliser(count: int) -> Any:
     """A numba function that norms ``count`` consecutive runs of sixteen elements in place."""
 
     @intrinsic
-    def normalise_runs(context, array, at, eps):  # noqa: ARG001
+    def normalise_runs(context, array, at, eps):
         def codegen(context, builder, signature, arguments):
             array, at, eps = arguments
             start = pointer(context, builder, signature.args[0], array, at)
@@ -412,7 +412,7 @@ normalise_8_runs, normalise_16_runs = _normaliser(8), _normaliser(16)
 
 
 @intrinsic
-def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # noqa: ARG001
+def transpose(context, array, at, stride, rows, rows_at, out, out_at):
     """Sixteen elements of sixteen rows -> sixteen vectors of one element a row each.
 
     Row ``i`` begins at ``at + stride * rows[rows_at + i]``; the vectors go to ``out_at`` on.
@@ -440,7 +440,7 @@ def transpose(context, array, at, stride, rows, rows_at, out, out_at):  # noqa: 
 
 
 @intrinsic
-def column_maximum(context, array, at, count):  # noqa: ARG001
+def column_maximum(context, array, at, count):
     """The largest of ``count`` vectors, lane by lane, four at a time to keep both ports busy."""
 
     def codegen(context, builder, signature, arguments):

@@ -57,8 +57,8 @@ class State(NamedTuple):
     at: Indices
 
 
-def _count_trailing_zeros(context, word):  # noqa: ARG001
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+def _count_trailing_zeros(context, word):
+    def codegen(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), codegen
