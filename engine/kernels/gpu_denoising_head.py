@@ -30,7 +30,7 @@ from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise
 
 #: Tokens a tile, and tiles a part.
-_TILE, _TILES = 2048, 16
+_TILE, _TILES = 1024, 32
 #: What the first kernel leaves of a part, floats and integers.
 _FLOATS, _INTEGERS = 6, 3
 _NONE = tl.constexpr(2**31 - 1)

@@ -55,8 +55,11 @@ def tanh(x):
 
 @triton.jit
 def scaled(raw, softcap, temperature):
-    """Logits as the model's head leaves them -> softcapped, divided by the temperature: float32."""
-    return tanh(raw.to(tl.float32) / softcap) * softcap / temperature
+    """Logits as the model's head leaves them -> softcapped, divided by the temperature: float32.
+
+    A logit costs no division: those by softcap and temperature are of single numbers.
+    """
+    return tanh(raw.to(tl.float32) * (1.0 / softcap)) * (softcap / temperature)
 
 
 @triton.jit

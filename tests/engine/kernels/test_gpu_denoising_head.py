@@ -12,32 +12,10 @@ from engine.kernels.denoising_head import HeadResult, denoising_head, plain_deno
 from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise
 from engine.sampler import StepSettings, denoise_step
-from tests.engine.kernels.triton_cases import DEVICE, DTYPES, random_domain, random_noise
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES, SOFTCAP, Head, random_head
 
 pytest.importorskip("triton")
 from engine.kernels.gpu_denoising_head import gpu_denoising_head
-
-SOFTCAP = 30.0
-Head = tuple[RawLogits, Tensor, CounterNoise]
-
-
-def random_head(
-    shape: tuple[int, int, int], seed: int, *, restricted: bool, dtype: torch.dtype = torch.float32
-) -> Head:
-    """Half of the positions free; logits from flat to far beyond the softcap."""
-    generator = torch.Generator().manual_seed(seed)
-    batch, length, vocabulary = shape
-    spread = 10.0 ** (3 * torch.rand(batch, length, 1, generator=generator) - 1)
-    values = (spread * torch.randn(shape, generator=generator)).to(DEVICE, dtype)
-    free = torch.rand(batch * length, generator=generator) < 0.5
-    free[seed % len(free)] = True
-    order = torch.randperm(int(free.sum()), generator=generator)
-    temperature = 0.3 + torch.rand(batch, generator=generator)
-    domain = random_domain(shape, seed) if restricted else None
-    cells = free.nonzero()[order, 0].to(DEVICE)
-    logits = RawLogits(values, cells, length, SOFTCAP, temperature.to(DEVICE), domain)
-    held = torch.randint(vocabulary, shape[:2], generator=generator).to(DEVICE)
-    return logits, held, random_noise(batch, seed)
 
 
 def scores_of(logits: RawLogits, noise: CounterNoise) -> tuple[Tensor, Tensor]:

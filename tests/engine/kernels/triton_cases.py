@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise, stream_keys
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPES = (torch.float32, torch.bfloat16)
+SOFTCAP = 30.0
+Head = tuple[RawLogits, Tensor, CounterNoise]
 
 
 def assert_within_an_ulp(found: Tensor, expected: Tensor) -> None:
@@ -35,3 +38,22 @@ def random_noise(batch: int, seed: int) -> CounterNoise:
     seeds = torch.randint(-(2**60), 2**60, (batch,), generator=generator)
     steps = torch.randint(1, 100, (batch,), generator=generator)
     return CounterNoise(stream_keys(seeds, steps % 3).to(DEVICE), steps.to(DEVICE))
+
+
+def random_head(
+    shape: tuple[int, int, int], seed: int, *, restricted: bool, dtype: torch.dtype = torch.float32
+) -> Head:
+    """Half of the positions free; logits from flat to far beyond the softcap."""
+    generator = torch.Generator().manual_seed(seed)
+    batch, length, vocabulary = shape
+    spread = 10.0 ** (3 * torch.rand(batch, length, 1, generator=generator) - 1)
+    values = (spread * torch.randn(shape, generator=generator)).to(DEVICE, dtype)
+    free = torch.rand(batch * length, generator=generator) < 0.5
+    free[seed % len(free)] = True
+    order = torch.randperm(int(free.sum()), generator=generator)
+    temperature = 0.3 + torch.rand(batch, generator=generator)
+    domain = random_domain(shape, seed) if restricted else None
+    cells = free.nonzero()[order, 0].to(DEVICE)
+    logits = RawLogits(values, cells, length, SOFTCAP, temperature.to(DEVICE), domain)
+    held = torch.randint(vocabulary, shape[:2], generator=generator).to(DEVICE)
+    return logits, held, random_noise(batch, seed)
