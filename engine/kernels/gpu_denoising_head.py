@@ -11,10 +11,11 @@ and float operations more where noise is drawn; that is only in tiles whose like
 still win with the largest noise there is, which leaves the result as it is.
 
 How near the reference: the dtype of the logits changes nothing, for both are float32 inside.
-Scaled logits carry the rounding of numbers up to softcap / temperature, 75 at 30 / 0.4, so 4e-6,
-and so do log-sum-exp and, relatively, sums; entropy and mass are held to 1e-5. Tokens are equal but
-where two scores agree within that rounding: where two logits do, the reference's probabilities may
-tie and it takes the first.
+Scaled logits carry the rounding of numbers up to softcap / temperature, 75 at 30 / 0.4, some 5e-6,
+and so do log-sum-exps and scores; entropy and mass are held to 1e-5 with them, and to 3e-5 on a
+GPU, whose exponential is less exact than NumPy's. Tokens are equal but where two scores agree
+within that rounding: where two logits do, the reference's probabilities may tie, and it takes the
+first.
 """
 
 from __future__ import annotations

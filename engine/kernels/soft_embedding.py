@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from engine.kernels.raw_logits import RawLogits
@@ -18,7 +19,7 @@ def soft_embedding(logits: RawLogits, log_sum_exp: Tensor, held: Tensor, table: 
         held: int64 [B, L], the tokens of all other positions, whose embeddings they get.
         table: the embeddings, float32 or bfloat16 [V, D].
     """
-    if not runs_triton(table):
+    if not runs_triton(table) or table.dtype not in (torch.float32, torch.bfloat16):
         return plain_soft_embedding(logits, held, table)
     from engine.kernels.gpu_soft_embedding import gpu_soft_embedding
 

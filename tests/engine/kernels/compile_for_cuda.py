@@ -56,7 +56,7 @@ def head() -> Iterator[Case]:
             chosen |= {"domain_token": 1}
             yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
     for flags in (True, False):
-        yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8}, 1
+        yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
 
 
 def embedding() -> Iterator[Case]:

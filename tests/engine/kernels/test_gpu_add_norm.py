@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from torch import Tensor
@@ -46,12 +48,13 @@ def test_the_reference_is_the_models_norm(dtype: torch.dtype) -> None:
 
 
 def test_strides_do_not_matter() -> None:
-    x = random_rows((3, 40, 4), torch.float32, 0).transpose(1, 2)
-    residual = random_rows((6, 4, 80), torch.float32, 1)[::2, :, :40]
+    wide, dense = (random_rows((3, 4, size), torch.float32, size) for size in (100, 40))
+    turned = random_rows((4, 3, 40), torch.float32, 3).transpose(0, 1)
     weight = random_rows((80,), torch.float32, 2)[::2]
-    found = add_norm(x, weight, EPS, residual)
-    expected = plain_add_norm(x, weight, EPS, residual)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    rows = wide[..., 30:70], wide[..., 1:81:2], dense, turned
+    for x, residual in product(rows, rows):
+        found, expected = (f(x, weight, EPS, residual) for f in (add_norm, plain_add_norm))
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_nothing_is_normed_where_there_are_no_rows() -> None:

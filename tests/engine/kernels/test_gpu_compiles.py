@@ -14,12 +14,7 @@ pytest.importorskip("triton")
 
 def test_every_kernel_compiles_for_a_gpu_and_fits_it(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    environment |= {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     program = [sys.executable, "-m", "tests.engine.kernels.compile_for_cuda"]
-    done = subprocess.run(
-        program,
-        env=environment | {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

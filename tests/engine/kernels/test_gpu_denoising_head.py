@@ -6,13 +6,15 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.kernels.denoising_head import HeadResult, denoising_head, plain_denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise
 from engine.sampler import StepSettings, denoise_step
-from tests.engine.kernels.triton_cases import DEVICE, DTYPES, SOFTCAP, Head, random_head
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES, NEAR, SOFTCAP, Head, random_head
 
 pytest.importorskip("triton")
 from engine.kernels.gpu_denoising_head import gpu_denoising_head
@@ -30,7 +32,7 @@ def scores_of(logits: RawLogits, noise: CounterNoise) -> tuple[Tensor, Tensor]:
 def assert_best(tokens: Tensor, expected: Tensor, scores: Tensor) -> None:
     """The same tokens, but where scores agree to the last digits."""
     lost = scores.gather(-1, expected[:, None]) - scores.gather(-1, tokens[:, None])
-    assert (lost.abs() <= 2e-5).all()
+    assert (lost.abs() <= 2 * NEAR).all()
     assert (tokens != expected).sum() <= 1 + len(tokens) // 100
 
 
@@ -38,7 +40,7 @@ def assert_same(found: HeadResult, expected: HeadResult, head: Head) -> None:
     logits, held, noise = head
     for name in ("entropy", "log_sum_exp", "candidate_mass"):
         a, b = getattr(found, name), getattr(expected, name)
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(a, b, rtol=NEAR, atol=NEAR, msg=lambda m, n=name: f"{n}: {m}")
     for name, scores in zip(("draft", "sampled"), scores_of(logits, noise), strict=True):
         a, b = getattr(found, name), getattr(expected, name)
         assert a.dtype == torch.int64
@@ -120,6 +122,23 @@ def test_one_allowed_token_is_certain_however_unlikely() -> None:
         assert torch.equal(logits.at_cells(tokens), logits.at_cells(token))
     assert (found.entropy == 0).all()
     assert (found.candidate_mass == 1).all()
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 200), st.integers(0, 2**31))
+def test_tokens_are_of_the_domain_and_numbers_within_their_bounds(
+    batch: int, length: int, vocabulary: int, seed: int
+) -> None:
+    logits, held, noise = random_head((batch, length, vocabulary), seed, restricted=True)
+    allowed = logits.allowed()
+    assert allowed is not None
+    found = gpu_denoising_head(logits, held, noise, tile=32, tiles=2)
+    for tokens in (found.draft, found.sampled):
+        assert allowed.gather(-1, logits.at_cells(tokens)[:, None]).all()
+    most = allowed.sum(dim=-1).log()
+    entropy, mass = logits.at_cells(found.entropy), logits.at_cells(found.candidate_mass)
+    assert ((entropy >= 0) & (entropy <= most + NEAR)).all()
+    assert ((mass >= 0) & (mass <= 1 + NEAR)).all()
 
 
 def test_equal_logits_give_the_first_token() -> None:

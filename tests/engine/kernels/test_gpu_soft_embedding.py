@@ -12,7 +12,7 @@ from engine.kernels.denoising_head import plain_denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import plain_soft_embedding, soft_embedding
 from tests.engine.factories import plain_model
-from tests.engine.kernels.triton_cases import DEVICE, DTYPES, random_head, random_noise
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES, NEAR, random_head, random_noise
 
 pytest.importorskip("triton")
 from engine.kernels.gpu_soft_embedding import gpu_soft_embedding
@@ -31,7 +31,7 @@ def log_sum_exp(logits: RawLogits, held: Tensor) -> Tensor:
 
 def assert_near(found: Tensor, expected: Tensor, table: Tensor) -> None:
     assert found.dtype == expected.dtype
-    near = 1e-5 if table.dtype == torch.float32 else 2.0**-8
+    near = NEAR if table.dtype == torch.float32 else 2.0**-8
     torch.testing.assert_close(found, expected, rtol=0, atol=near * float(table.abs().max()))
 
 

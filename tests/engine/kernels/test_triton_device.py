@@ -39,7 +39,7 @@ WITHOUT_TRITON = """
 
 def test_every_kernel_has_a_plain_function_for_where_triton_is_missing() -> None:
     program = [sys.executable, "-c", textwrap.dedent(WITHOUT_TRITON)]
-    environment = dict(os.environ, TRITON_INTERPRET="1", PYTHONPATH=":".join(sys.path))
+    environment = dict(os.environ, TRITON_INTERPRET="1", PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -10,6 +10,9 @@ from engine.noise import CounterNoise, stream_keys
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPES = (torch.float32, torch.bfloat16)
+#: Of scaled logits, which are as large as 75, and what follows from them. A GPU's exponential, of
+#: which the softcap is made, is good to 2e-7.
+NEAR = 1e-5 if DEVICE.type == "cpu" else 3e-5
 SOFTCAP = 30.0
 Head = tuple[RawLogits, Tensor, CounterNoise]
 
