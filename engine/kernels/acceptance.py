@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.kernels.triton_device import runs_triton
+from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.noise import CounterNoise
 from engine.sampler import accept, draw_from_domain
 
@@ -40,7 +40,8 @@ def accept_and_renoise(
         return plain_accept_and_renoise(entropy, sampled, bound, noise, vocabulary, domain, present)
     from engine.kernels.gpu_acceptance import gpu_accept_and_renoise
 
-    return gpu_accept_and_renoise(entropy, sampled, bound, noise, vocabulary, domain, present)
+    with on_device_of(entropy):
+        return gpu_accept_and_renoise(entropy, sampled, bound, noise, vocabulary, domain, present)
 
 
 def plain_accept_and_renoise(

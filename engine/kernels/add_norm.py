@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.kernels.triton_device import runs_triton
+from engine.kernels.triton_device import on_device_of, runs_triton
 
 
 def add_norm(
@@ -27,7 +27,8 @@ def add_norm(
         return plain_add_norm(x, weight, eps, residual)
     from engine.kernels.gpu_add_norm import gpu_add_norm
 
-    return gpu_add_norm(x, weight, eps, residual)
+    with on_device_of(x):
+        return gpu_add_norm(x, weight, eps, residual)
 
 
 def plain_add_norm(

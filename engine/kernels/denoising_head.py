@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.raw_logits import RawLogits
-from engine.kernels.triton_device import runs_triton
+from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.noise import CounterNoise
 from engine.sampler import believe, mass_on
 
@@ -60,7 +60,8 @@ def denoising_head(logits: RawLogits, held: Tensor, noise: CounterNoise) -> Head
         return plain_denoising_head(logits, held, noise)
     from engine.kernels.gpu_denoising_head import gpu_denoising_head
 
-    return gpu_denoising_head(logits, held, noise)
+    with on_device_of(logits.values):
+        return gpu_denoising_head(logits, held, noise)
 
 
 def plain_denoising_head(logits: RawLogits, held: Tensor, noise: CounterNoise) -> HeadResult:

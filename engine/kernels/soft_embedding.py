@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.raw_logits import RawLogits
-from engine.kernels.triton_device import runs_triton
+from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.sampler import believe
 
 
@@ -23,7 +23,8 @@ def soft_embedding(logits: RawLogits, log_sum_exp: Tensor, held: Tensor, table: 
         return plain_soft_embedding(logits, held, table)
     from engine.kernels.gpu_soft_embedding import gpu_soft_embedding
 
-    return gpu_soft_embedding(logits, log_sum_exp, held, table)
+    with on_device_of(table):
+        return gpu_soft_embedding(logits, log_sum_exp, held, table)
 
 
 def plain_soft_embedding(logits: RawLogits, held: Tensor, table: Tensor) -> Tensor:

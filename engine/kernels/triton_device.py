@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 
@@ -16,3 +18,8 @@ def runs_triton(x: Tensor) -> bool:
     """
     wanted = x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
     return wanted and find_spec("triton") is not None
+
+
+def on_device_of(x: Tensor) -> AbstractContextManager[None]:
+    """Makes the GPU of ``x`` the current one, on which Triton launches whatever it is given."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
