@@ -140,18 +140,14 @@ def _sweep(
         x = scaled(raw, softcap, warmth)
         inside = held
         if restricted:
-            x = tl.where(held, x, ABSENT)
-            grown = tl.maximum(top_of_all, tl.max(x, axis=0))
-            sums_of_all = sums_of_all * tl.exp(top_of_all - grown)
-            sums_of_all += tl.where(held, tl.exp(x - grown), 0.0)
-            top_of_all = grown
+            top_of_all, sums_of_all = _with_tile(top_of_all, sums_of_all, x, held)
             allowed = tl.load(domain + tokens.to(tl.int64) * domain_token, mask=held, other=0)
             inside = allowed != 0
             members += inside.to(tl.int32)
         x = tl.where(inside, x, ABSENT)
         likeliest = tl.max(x, axis=0)
         if likeliest > top:
-            draft = tl.min(tl.where(x == likeliest, tokens, _NONE), axis=0)
+            draft = _first_of(x == likeliest, tokens)
             shrink = tl.exp(top - likeliest)
             moments = (moments + sums * (top - likeliest)) * shrink
             sums = sums * shrink
@@ -164,7 +160,7 @@ def _sweep(
             scores = tl.where(inside, x - tl.log(-tl.log(draws)), ABSENT)
             highest = tl.max(scores, axis=0)
             if highest > best:
-                sampled = tl.min(tl.where(scores == highest, tokens, _NONE), axis=0)
+                sampled = _first_of(scores == highest, tokens)
                 best = highest
     at = row.to(tl.int64) * tl.num_programs(1) + part
     plane = tl.num_programs(0).to(tl.int64) * tl.num_programs(1)
@@ -178,6 +174,20 @@ def _sweep(
         tl.store(floats + 4 * plane + at, top_of_all)
         tl.store(floats + 5 * plane + at, tl.sum(sums_of_all, axis=0))
         tl.store(integers + 2 * plane + at, tl.sum(members, axis=0))
+
+
+@triton.jit
+def _with_tile(top, sums, x, held):
+    """A running maximum, and sum of exponentials less it, with one more tile."""
+    x = tl.where(held, x, ABSENT)
+    grown = tl.maximum(top, tl.max(x, axis=0))
+    return grown, sums * tl.exp(top - grown) + tl.where(held, tl.exp(x - grown), 0.0)
+
+
+@triton.jit
+def _first_of(chosen, tokens):
+    """The smallest of the chosen tokens."""
+    return tl.min(tl.where(chosen, tokens, _NONE), axis=0)
 
 
 @triton.jit
@@ -214,8 +224,8 @@ def _join(
     log_total = tl.log(total)
     leader = held & (tops == top)
     winner = held & (best == tl.max(best, axis=0))
-    tl.store(drafts + cell, tl.min(tl.where(leader, draft, _NONE), axis=0).to(tl.int64))
-    tl.store(samples + cell, tl.min(tl.where(winner, sampled, _NONE), axis=0).to(tl.int64))
+    tl.store(drafts + cell, _first_of(leader, draft).to(tl.int64))
+    tl.store(samples + cell, _first_of(winner, sampled).to(tl.int64))
     tl.store(entropies + cell, tl.maximum(log_total - moment / total, 0.0))
     tl.store(log_sum_exps + cell, top + log_total)
     if restricted:
