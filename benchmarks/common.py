@@ -8,12 +8,11 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -55,17 +54,27 @@ def device_name() -> str:
 def print_table(title: str, rows: Sequence[Row], **meta: Any) -> None:
     """Print rows as a table, one column a key of the first row, and under it where they are from.
 
+    Where rich is not installed, as on a GPU node that has torch alone, columns are tabs apart.
+
     Args:
         title: above the table.
         rows: at least one.
         meta: what ``write_results`` is told, of which ``threads`` is shown.
     """
+    lines = [[_shown(value) for value in row.values()] for row in rows]
+    source = origin({**provenance(), **meta})
+    if not find_spec("rich"):
+        print(title, *("\t".join(line) for line in ([*rows[0]], *lines)), source, sep="\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*rows[0], title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row.values()))
+    for line in lines:
+        table.add_row(*line)
     console = Console(width=160)
     console.print(table)
-    console.print(origin({**provenance(), **meta}), highlight=False)
+    console.print(source, highlight=False)
 
 
 def origin(record: Mapping[str, Any]) -> str:
@@ -94,13 +103,12 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or ("unknown" if arguments[0] == "rev-parse" else "")
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git here
+        said = ""
+    return said or ("unknown" if arguments[0] == "rev-parse" else "")
 
 
 def _code() -> dict[str, Any]:

@@ -128,10 +128,10 @@ def accept(entropy: Tensor, bound: Tensor, present: Tensor | None = None) -> Ten
     """The most certain positions whose joint information is bounded: bool [B, L].
 
     Positions are taken by rising entropy while the sum of the entropies taken before stays
-    within ``bound`` [B] nats. Padding is never accepted.
+    within ``bound`` [B] nats, the leftmost of equals first. Padding is never accepted.
     """
     ranked = entropy if present is None else entropy.masked_fill(~present, torch.inf)
-    ascending, order = ranked.sort(dim=-1)
+    ascending, order = ranked.sort(dim=-1, stable=True)
     within = ascending.cumsum(dim=-1) - ascending <= bound[:, None]
     accepted = torch.zeros_like(within).scatter(-1, order, within)
     return accepted if present is None else accepted & present

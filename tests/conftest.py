@@ -1,13 +1,20 @@
 """Test-wide settings.
 
+Where there is no GPU, Triton's kernels are interpreted, which must be said before Triton is
+imported.
+
 Small tensors run fastest on one thread, whatever else the machine does. Hypothesis's examples take
 as long as they take: the machine may be busy, and the first one compiles.
 """
+
+import os
 
 import pytest
 import torch
 from hypothesis import settings
 
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

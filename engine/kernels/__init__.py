@@ -1,5 +1,12 @@
-"""Kernels, each tested against the plain function that it must equal; ``cpu_*`` are for the CPU."""
+"""Kernels, each tested against the plain function that it must equal.
 
-from engine.kernels.code_cache import use_code_cache
+``cpu_*`` are for the CPU, compiled by numba; ``gpu_*`` are for CUDA, in Triton, and imported only
+where they run, by the file of the same name that holds the plain function.
+"""
 
-use_code_cache()
+from importlib.util import find_spec
+
+if find_spec("numba"):  # a GPU node may do without
+    from engine.kernels.code_cache import use_code_cache
+
+    use_code_cache()

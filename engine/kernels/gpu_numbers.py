@@ -1,0 +1,75 @@
+"""What Triton kernels share: the softcap, rounding, and the draws of ``engine.noise``."""
+
+import triton
+import triton.language as tl
+
+#: The interpreter computes in NumPy, which has no bfloat16.
+INTERPRETED = tl.constexpr(bool(triton.knobs.runtime.interpret))
+#: A scaled logit of no token at all. Finite, for differences of infinities are not numbers.
+ABSENT = tl.constexpr(-1e30)
+#: More than -log(-log(u)) of the largest u that is drawn, 1 - 2**-24.
+LARGEST_GUMBEL = tl.constexpr(16.7)
+TOKEN, RENOISE = tl.constexpr(0), tl.constexpr(1)  # streams of engine.noise
+
+_GOLDEN = tl.constexpr(0x9E3779B97F4A7C15)
+_MIX_1, _MIX_2 = tl.constexpr(0xBF58476D1CE4E5B9), tl.constexpr(0x94D049BB133111EB)
+_STREAMS = tl.constexpr(4)
+_SMALL = tl.constexpr(0.15)
+
+
+@triton.jit
+def mix64(x):
+    """SplitMix64's finaliser on uint64; see ``engine.noise.mix64``."""
+    x = (x ^ (x >> 30)) * _MIX_1
+    x = (x ^ (x >> 27)) * _MIX_2
+    return x ^ (x >> 31)
+
+
+@triton.jit
+def stream_key(key, step, stream: tl.constexpr):
+    """The key of one kind of draw in one step of a canvas; see ``CounterNoise``."""
+    counter = (step * _STREAMS + stream).to(tl.uint64)
+    return mix64(key.to(tl.uint64) + counter * _GOLDEN)
+
+
+@triton.jit
+def uniform(key, counter):
+    """The draw in (0, 1), float32, whose index in its stream is ``counter``, from 0."""
+    bits = mix64(key + (counter + 1).to(tl.uint64) * _GOLDEN)
+    return ((bits >> 41).to(tl.int32).to(tl.float32) + 0.5) * (2.0**-23)
+
+
+@triton.jit
+def tanh(x):
+    """``tanh x`` in float32, to a few units in the last place.
+
+    libdevice's is not there in the interpreter. The quotient loses digits near 0, where a series
+    does not: its first term left out, 62 x^9 / 2835, is below 6e-9 x there.
+    """
+    shrunk = tl.exp(-2.0 * tl.abs(x))
+    far = (1.0 - shrunk) / (1.0 + shrunk)
+    square = x * x
+    near = x * (1.0 + square * (-1 / 3 + square * (2 / 15 - square * (17 / 315))))
+    return tl.where(tl.abs(x) < _SMALL, near, tl.where(x < 0, -far, far))
+
+
+@triton.jit
+def scaled(raw, softcap, temperature):
+    """Logits as the model's head leaves them -> softcapped, divided by the temperature: float32.
+
+    A logit costs no division: those by softcap and temperature are of single numbers.
+    """
+    return tanh(raw.to(tl.float32) * (1.0 / softcap)) * (softcap / temperature)
+
+
+@triton.jit
+def nearest(x, dtype: tl.constexpr):
+    """``x``, float32, rounded to the nearest value of ``dtype``, ties to even.
+
+    A GPU's cast does; the interpreter's cuts off, so there the digits are rounded before.
+    """
+    if INTERPRETED and dtype == tl.bfloat16:
+        bits = x.to(tl.uint32, bitcast=True)
+        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+        x = bits.to(tl.float32, bitcast=True)
+    return x.to(dtype)

@@ -1,0 +1,115 @@
+"""Compiles every Triton kernel to machine code, which needs no GPU. Run as a program.
+
+Not to be imported by tests, in whose process kernels are interpreted. It says what each takes, and
+fails where that is more shared memory than a Hopper GPU has, or registers had to be spilled.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from engine.kernels import gpu_acceptance, gpu_add_norm, gpu_denoising_head, gpu_soft_embedding
+
+HOPPER = GPUTarget("cuda", 90, 32)
+#: Bytes that a program may have of shared memory there.
+SHARED = 227 * 1024
+OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
+Case = tuple[Any, dict[str, str], dict[str, Any], int]
+
+
+def norms() -> Iterator[Case]:
+    for dtype in ("bf16", "fp32"):
+        for flags in (True, False):
+            types = dict.fromkeys(("x", "residual", "weight", "total", "normed"), f"*{dtype}")
+            chosen = {"has_residual": flags, "has_weight": flags, "block": 4096}
+            yield gpu_add_norm._add_norm, types | {"eps": "fp32"}, chosen, 8
+
+
+def acceptance() -> Iterator[Case]:
+    types = {"entropy": "*fp32", "bound": "*fp32", "present": "*u8", "accepted": "*u8"}
+    types |= dict.fromkeys(("sampled", "keys", "steps", "canvas"), "*i64") | {"domain": "*u8"}
+    for block in (256, 1024):
+        chosen = {"has_present": block == 256, "block": block, "chunk": gpu_acceptance._CHUNK}
+        yield gpu_acceptance._accept, types, chosen, block // 64
+    yield gpu_acceptance._renoise, types, {"tile": gpu_acceptance._TILE}, 4
+
+
+def head() -> Iterator[Case]:
+    types = {"temperature": "*fp32", "domain": "*u8", "floats": "*fp32", "integers": "*i32"}
+    types |= dict.fromkeys(("cells", "keys", "steps", "drafts", "samples"), "*i64")
+    types |= dict.fromkeys(("entropies", "log_sum_exps", "masses"), "*fp32") | {"softcap": "fp32"}
+    sizes = {"tile": gpu_denoising_head._TILE, "tiles": gpu_denoising_head._TILES}
+    for dtype in ("bf16", "fp32"):
+        for flags in (True, False):
+            chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
+            chosen |= {"domain_token": 1}
+            yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
+    for flags in (True, False):
+        yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
+
+
+def embedding() -> Iterator[Case]:
+    types = {"temperature": "*fp32", "log_sum_exp": "*fp32", "sums": "*fp32", "cells": "*i64"}
+    types |= {"domain": "*u8", "softcap": "fp32"}
+    names = "row_tile", "size_tile", "token_tile"
+    for dtype, tiles in gpu_soft_embedding.TILES.items():
+        name = "bf16" if dtype == torch.bfloat16 else "fp32"
+        types |= dict.fromkeys(("logits", "table", "embedded"), f"*{name}")
+        for flags in (True, False):
+            chosen = {"compact": flags, "restricted": flags, "operand": OPERANDS[dtype]}
+            chosen |= dict(zip(names, tiles, strict=True))
+            chosen |= dict.fromkeys(("logits_token", "domain_token", "table_dimension"), 1)
+            yield gpu_soft_embedding._mix, dict(types), chosen, gpu_soft_embedding._WARPS
+        yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
+
+
+def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], warps: int) -> Any:
+    """For aligned pointers and sizes, as a large model's are; what is not typed is an integer."""
+    names = kernel.arg_names
+    signature = {n: "constexpr" if n in chosen else types.get(n, "i32") for n in names}
+    aligned = {
+        (i,): [["tt.divisibility", 16]]
+        for i, n in enumerate(names)
+        if signature[n].startswith("*") or signature[n] == "i32"
+    }
+    source = ASTSource(kernel, signature, dict(chosen), aligned)
+    return triton.compile(source, target=HOPPER, options={"num_warps": warps})
+
+
+def resources(binary: Any) -> tuple[int, int]:
+    """How many registers a thread takes, and how many bytes it spills."""
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(binary.asm["cubin"])
+        file.flush()
+        done = subprocess.run(
+            [tool, "--dump-resource-usage", file.name], capture_output=True, text=True, check=True
+        )
+    found = re.search(r"REG:(\d+) STACK:(\d+)", done.stdout)
+    assert found, done.stdout
+    return int(found[1]), int(found[2])
+
+
+def main() -> None:
+    for kernel, types, chosen, warps in (*norms(), *acceptance(), *head(), *embedding()):
+        binary = compiled(kernel, types, chosen, warps)
+        registers, spilled = resources(binary)
+        shared = binary.metadata.shared
+        print(f"{kernel.__name__} {chosen}: {registers} registers, {shared} B shared", flush=True)
+        assert shared <= SHARED, f"{shared} B of shared memory, {SHARED} B there are"
+        assert not spilled, f"{spilled} B spilled"
+
+
+if __name__ == "__main__":
+    main()
