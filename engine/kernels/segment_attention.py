@@ -90,8 +90,10 @@ def plain_segment_attention(
         keys = torch.cat((key_pages[page, at % PAGE], k[own]))
         values = torch.cat((value_pages[page, at % PAGE], v[own]))
         mask = _visible(length, past - first, window, q.device) if causal else None
-        heads = [x.transpose(0, 1)[None] for x in (q[own], keys, values)]
-        seen = F.scaled_dot_product_attention(*heads, attn_mask=mask, scale=1.0, enable_gqa=True)
+        heads, keys, values = (x.transpose(0, 1)[None] for x in (q[own], keys, values))
+        seen = F.scaled_dot_product_attention(
+            heads, keys, values, attn_mask=mask, scale=1.0, enable_gqa=True
+        )
         out[own] = seen[0].transpose(0, 1)
     return out
 
