@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.canvas import CanvasRequest, CanvasResult, Draft
+from engine.text.request import CanvasCommit, CanvasDraft, TextRequest, TextResult
 
 OnDraft = Callable[[Draft], None]
+#: What is seen of a text before it is finished.
+TextEvent = CanvasDraft | CanvasCommit
+OnTextEvent = Callable[[TextEvent], None]
 
 
 class UnknownModelError(LookupError):
@@ -47,6 +51,8 @@ class ModelInfo:
         vocabulary: V.
         max_batch: canvases denoised together at most.
         max_queue: canvases that may wait.
+        max_context: tokens of a prompt and of what is generated after it, whole canvases
+            together; 0 for a model that takes no prompt.
     """
 
     name: str
@@ -59,6 +65,7 @@ class ModelInfo:
     vocabulary: int
     max_batch: int
     max_queue: int
+    max_context: int = 0
 
 
 class EngineClient(Protocol):
@@ -85,6 +92,28 @@ class EngineClient(Protocol):
         Raises:
             UnknownModelError: no such model.
             CanvasError: the request does not fit the model.
+            EngineOverloadedError: the queue is full.
+            EngineStoppedError: the engine is stopping or has failed.
+            DenoisingError: a step failed.
+        """
+
+    async def generate(
+        self, model: str, request: TextRequest, on_event: OnTextEvent | None = None
+    ) -> TextResult:
+        """Generate a text, canvas after canvas.
+
+        Cancelling the awaiting task takes the running canvas out of the batch before another
+        step.
+
+        Args:
+            model: name of a loaded model that takes prompts.
+            request: the text.
+            on_event: called in the caller's event loop after every step and with every canvas
+                that is committed, in order.
+
+        Raises:
+            UnknownModelError: no such model.
+            CanvasError: the request does not fit the model, or the model generates no text.
             EngineOverloadedError: the queue is full.
             EngineStoppedError: the engine is stopping or has failed.
             DenoisingError: a step failed.

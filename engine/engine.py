@@ -26,6 +26,7 @@ from engine.client import (
     EngineStoppedError,
     ModelInfo,
     OnDraft,
+    OnTextEvent,
     UnknownModelError,
 )
 from engine.cores import usable_cores
@@ -36,6 +37,7 @@ from engine.kernels.cpu_decoder import supports_model
 from engine.kernels.cpu_guide import compile_guides
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.layout import Layout
+from engine.text.request import TextRequest, TextResult
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +128,16 @@ class Engine:
             with self._wake:
                 self._open.discard(job)
                 self._waiting.pop(job, None)
+
+    async def generate(
+        self,
+        model: str,
+        request: TextRequest,  # noqa: ARG002
+        on_event: OnTextEvent | None = None,  # noqa: ARG002
+    ) -> TextResult:
+        """Generate a text; see ``EngineClient.generate``."""
+        task = self._checkpoint(model).config.task
+        raise CanvasError("model", f"{model!r} is a model for {task}, which generates no text here")
 
     async def ended(self) -> None:
         """Wait for the worker's end; see ``EngineClient.ended``."""

@@ -1,0 +1,1 @@
+"""Text models: what is asked of them, and the strings that their tokens stand for."""
