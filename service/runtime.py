@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,15 +16,20 @@ from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from engine.config import ConfigError
 from engine.engine import Engine, EngineLimits
 from engine.kernels.compilation import log_compilation
+from engine.text.tokenizer import TokenizerError
 from service.address import check_address
 from service.background import in_background
 from service.server import Server
 from service.servicers.graph_call import GRAPH_TASKS
 from service.settings import Settings, SettingsError
+from service.texts import TextModel, TextModels
 from solvers.bundled import bundled_checkpoints
 from solvers.graph.compilation import compile_searches
 
 log = structlog.get_logger(__name__)
+
+#: Of the models that take prompts.
+TEXT_TASK = "text"
 
 
 def load_models(settings: Settings) -> dict[str, Checkpoint]:
@@ -52,11 +57,29 @@ def load_models(settings: Settings) -> dict[str, Checkpoint]:
     return loaded
 
 
+def load_texts(settings: Settings, models: Mapping[str, Checkpoint]) -> dict[str, TextModel]:
+    """Read the tokenizers and chat templates of the text models among the loaded ones.
+
+    Raises:
+        SettingsError: a file is damaged.
+    """
+    folders = _folders(settings)
+    try:
+        return {
+            name: TextModel.from_folder(folders[name], checkpoint.generation)
+            for name, checkpoint in models.items()
+            if checkpoint.config.task == TEXT_TASK
+        }
+    except TokenizerError as error:
+        raise SettingsError(f"models: {error}") from error
+
+
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    with await in_background(lambda: _start_engine(settings)) as engine:
-        async with Server(engine, settings) as server:
+    engine, texts = await in_background(lambda: _start_engine(settings))
+    with engine:
+        async with Server(engine, settings, texts) as server:
             yield server
 
 
@@ -73,17 +96,18 @@ async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda 
         _on_signal(lambda: hurrying.append(asyncio.create_task(server.stop(0))))
 
 
-def _start_engine(settings: Settings) -> Engine:
+def _start_engine(settings: Settings) -> tuple[Engine, TextModels]:
     """Blocks for as long as loading and compiling take; an address in vain is refused before."""
     check_address(settings.host, settings.port)
     limits = EngineLimits(
         max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
     )
     models = load_models(settings)
+    texts = load_texts(settings, models)
     if any(checkpoint.config.task in GRAPH_TASKS for checkpoint in models.values()):
         with log_compilation():
             compile_searches()
-    return Engine(models, limits)
+    return Engine(models, limits), texts
 
 
 def _on_signal(act: Callable[[], None]) -> None:
