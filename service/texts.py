@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 from engine.generation import GenerationParams
 from engine.text.answer import Answer
-from engine.text.chat_template import ChatMessage, ChatTemplate
+from engine.text.chat_template import ChatTemplate
+from engine.text.message import ChatMessage
 from engine.text.text_stream import Pieces
 from engine.text.tokenizer import Tokenizer
 

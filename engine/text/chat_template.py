@@ -19,6 +19,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from engine.text.message import ChatMessage
 from engine.text.tokenizer import CONFIG_FILE, TokenizerError, read_config
 
 TEMPLATE_FILE = "chat_template.jinja"
@@ -26,19 +27,6 @@ TEMPLATE_FILE = "chat_template.jinja"
 
 class ChatTemplateError(ValueError):
     """Messages that a template refuses, or fails on; the message is the template's."""
-
-
-@dataclass(frozen=True)
-class ChatMessage:
-    """One turn of a conversation.
-
-    Attributes:
-        role: whose, as the template names them: ``system``, ``user``, ``assistant`` ...
-        content: what was said.
-    """
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from inkfill.v1 import canvas_pb2
 
 from engine.client import ModelInfo
-from engine.text.chat_template import ChatMessage, ChatTemplateError
+from engine.text.chat_template import ChatTemplateError
+from engine.text.message import ChatMessage
 from engine.text.tokenizer import Tokenizer
 from service.errors import invalid_argument, shorten
 from service.texts import MAX_MESSAGES, MAX_PROMPT_CHARACTERS, TextModel, encode_conversation

@@ -5,7 +5,8 @@ import json
 import pytest
 from transformers import AutoTokenizer
 
-from engine.text.chat_template import ChatMessage, ChatTemplate, ChatTemplateError
+from engine.text.chat_template import ChatTemplate, ChatTemplateError
+from engine.text.message import ChatMessage
 from engine.text.tokenizer import Tokenizer, TokenizerError
 from tests.engine.text.tokenizers import CONFIG, TEMPLATE, byte_level
 
