@@ -218,8 +218,5 @@ def _print(response: canvas_pb2.GenerateResponse, json: bool) -> None:
     if json:
         print(MessageToJson(response, preserving_proto_field_name=True, indent=None))
         return
-    if not response.text and response.tokens and not response.thought:
-        print_line(" ".join(map(str, response.tokens)))  # the model has no tokenizer
-    else:
-        print_line(response.text)
+    print_line(response.text)
     err.print(headline(response), style="dim", soft_wrap=True)

@@ -64,11 +64,10 @@ def small_model(seed: int = 0, **changes: object) -> DiffusionGemma:
     return model.requires_grad_(False).eval()
 
 
-def plain_model(seed: int = 0) -> DiffusionGemma:
+def plain_model(seed: int = 0, **changes: object) -> DiffusionGemma:
     """A model without relations, with rotary positions, which takes prompts."""
-    return small_model(
-        seed, relations=RelationConfig(), positions="rotary", first_belief="zero", task="text"
-    )
+    plain: dict[str, object] = {"positions": "rotary", "first_belief": "zero", "task": "text"}
+    return small_model(seed, relations=RelationConfig(), **plain | changes)
 
 
 def checkpoint(model: DiffusionGemma) -> Checkpoint:
