@@ -8,23 +8,26 @@ channel in the prompt. Where the checkpoint names no such tokens, all is said an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.text.text_stream import Pieces, TextStream
 from engine.text.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some more of an answer."""
+class Part(NamedTuple):
+    """Some more of an answer. A tuple, since every token of every draft makes one."""
 
     thought: str = ""
     text: str = ""
 
-    def __add__(self, other: Part) -> Part:
-        return Part(self.thought + other.thought, self.text + other.text)
+    def then(self, more: Part) -> Part:
+        """The two as one."""
+        return Part(self.thought + more.thought, self.text + more.text)
+
+
+_NOTHING = Part()
 
 
 class Answer:
@@ -42,21 +45,21 @@ class Answer:
         self._text = TextStream(pieces, tokenizer.special_ids)
         self._inside = False
         self._name: str | None = None  # of the channel as far as it is known; None after its line
-        for token in _open_channel(prompt, self._begin, self._end):
+        for token in _open_channel(prompt, self._begin, tokenizer.special_ids):
             self.push(token)
 
     def push(self, token: int) -> Part:
         """Take a token; what can be said for certain since the last one."""
         if token == self._begin and not self._inside:
             self._inside, self._name = True, ""
-            return Part()
+            return _NOTHING
         if not self._inside:
-            return Part(text=self._text.push(token))
+            return Part("", self._text.push(token))
         if token != self._end:
-            return Part(thought=self._unnamed(self._thought.push(token)))
+            return Part(self._unnamed(self._thought.push(token)))
         rest = self._unnamed(self._thought.flush())
         self._inside, self._name = False, None
-        return Part(thought=rest)
+        return Part(rest)
 
     def push_all(self, tokens: Iterable[int], *, last: bool = False) -> Part:
         """Take tokens in order; ``last`` says that no more are to come."""
@@ -84,11 +87,12 @@ class Answer:
         return rest
 
 
-def _open_channel(prompt: Sequence[int], begin: int, end: int) -> Sequence[int]:
-    """The end of a prompt from the channel on that it leaves open; nothing if it leaves none."""
+def _open_channel(prompt: Sequence[int], begin: int, special: Container[int]) -> Sequence[int]:
+    """The end of a prompt from the channel on that it leaves open; nothing if it leaves none.
+
+    Any other control token after it, the channel's end or a new turn, has closed it.
+    """
     for at in range(len(prompt) - 1, -1, -1):
-        if prompt[at] == end:
-            return ()
-        if prompt[at] == begin:
-            return prompt[at:]
+        if prompt[at] in special:
+            return prompt[at:] if prompt[at] == begin else ()
     return ()

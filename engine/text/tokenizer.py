@@ -130,8 +130,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _named(config: Mapping[str, Any]) -> dict[str, str]:
     """The special tokens by name; each stands there as a string or as an object around one."""
-    more = config.get("model_specific_special_tokens")
-    entries = {**config, **(more if isinstance(more, dict) else {})}
+    own = [config.get(f"{kind}_special_tokens") for kind in ("model_specific", "extra")]
+    entries = {
+        **config,
+        **{k: v for more in own if isinstance(more, dict) for k, v in more.items()},
+    }
     texts = {
         name: value.get("content") if isinstance(value, dict) else value
         for name, value in entries.items()

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToJson
 from inkfill.v1 import canvas_pb2, canvas_pb2_grpc, models_pb2, models_pb2_grpc
 
 from service.commands.connection import connect
-from service.commands.console import Exit, err, fail, print_line, run
+from service.commands.console import Exit, err, fail, out, print_line, run
 from service.commands.sampling_options import (
     ConfidenceOption,
     EntropyBoundOption,
@@ -24,7 +24,7 @@ from service.commands.sampling_options import (
     TMinOption,
 )
 from service.commands.server_option import ServerOption, TimeoutOption, naming_timeout
-from service.commands.text_view import headline, watch_text
+from service.commands.text_view import harmless, headline, watch_text
 from service.settings import load_settings
 
 
@@ -218,5 +218,8 @@ def _print(response: canvas_pb2.GenerateResponse, json: bool) -> None:
     if json:
         print(MessageToJson(response, preserving_proto_field_name=True, indent=None))
         return
-    print_line(response.text)
+    if out.is_terminal:
+        print_line(harmless(response.text))
+    else:
+        print(response.text)
     err.print(headline(response), style="dim", soft_wrap=True)

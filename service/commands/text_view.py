@@ -28,7 +28,8 @@ async def watch_text(
                 response = event.response
                 break
             if event.HasField("commit"):
-                committed.append(event.commit.thought, _THOUGHT).append(event.commit.text)
+                committed.append(harmless(event.commit.thought), _THOUGHT)
+                committed.append(harmless(event.commit.text))
                 shown = committed
             else:
                 shown = Text.assemble(committed, draft_text(event.draft))
@@ -40,8 +41,13 @@ def draft_text(draft: canvas_pb2.GenerateDraft) -> Text:
     """The running canvas: accepted tokens green, the others dim."""
     pieces = zip(draft.pieces, draft.accepted, strict=False)  # without a tokenizer there are none
     return Text.assemble(
-        *((piece, _ACCEPTED if accepted else _UNCERTAIN) for piece, accepted in pieces)
+        *((harmless(piece), _ACCEPTED if accepted else _UNCERTAIN) for piece, accepted in pieces)
     )
+
+
+def harmless(text: str) -> str:
+    """A text in which nothing commands the terminal."""
+    return text.replace("\x1b", "\N{SYMBOL FOR ESCAPE}")
 
 
 def last_lines(text: Text, width: int, count: int) -> Text:

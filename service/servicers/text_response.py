@@ -97,19 +97,20 @@ class TextEvents:
 
     def _preview(self, answer: Answer, tokens: list[int]) -> list[Part]:
         """What each token would add if the canvas were committed as it is."""
+        request = self._call.request
+        room = min(len(tokens), request.max_tokens - self._committed)
+        ends = (i for i, token in enumerate(tokens[:room]) if token in request.eos_token_ids)
+        kept = next(ends, room)
         answer = answer.fork()
-        ends = self._call.request.eos_token_ids
-        last = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
-        parts = [answer.push(token) for token in tokens[:last]]
-        if parts:
-            parts[-1] += answer.flush()
-        return parts + [Part()] * (len(tokens) - last)
+        parts = [answer.push(token) for token in tokens[:kept]]
+        if parts and self._is_last(kept):
+            parts[-1] = parts[-1].then(answer.flush())
+        return parts + [Part()] * (len(tokens) - kept)
 
     def _commit(self, event: CanvasCommit) -> canvas_pb2.GenerateCommit:
-        self._committed += len(event.tokens)
-        cut = len(event.tokens) < self._call.info.canvas_length
-        last = cut or self._committed >= self._call.request.max_tokens
         tokens = event.tokens.tolist()
+        last = self._is_last(len(tokens))
+        self._committed += len(tokens)
         part = self._answer.push_all(tokens, last=last) if self._answer else Part()
         return canvas_pb2.GenerateCommit(
             block=event.block,
@@ -119,3 +120,8 @@ class TextEvents:
             finish_reason=event.reason.name,
             steps=event.steps,
         )
+
+    def _is_last(self, kept: int) -> bool:
+        """Whether a canvas of which so many tokens are kept ends the text."""
+        cut = kept < self._call.info.canvas_length
+        return cut or self._committed + kept >= self._call.request.max_tokens

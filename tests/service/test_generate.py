@@ -164,19 +164,17 @@ async def test_a_stream_shows_drafts_then_commits_and_ends_with_the_response(stu
     assert events[-1].response == response
 
 
-async def test_a_draft_shows_what_its_canvas_would_add(stub, engine, model):
+async def test_a_draft_shows_nothing_of_what_follows_the_end(stub, engine, model):
     engine.writes = tokens_of(model, "The cat sat on")
     events = await finish(stub.GenerateStream(ask()))
-    commits = [event.commit for event in events if event.HasField("commit")]
-    shown = {event.draft.block: event.draft for event in events if event.HasField("draft")}
-    assert [shown[commit.block].text for commit in commits] == [c.text for c in commits]
-    for draft in shown.values():
+    for draft in (event.draft for event in events if event.HasField("draft")):
         assert len(draft.pieces) == 8
-        assert "".join(draft.pieces) == draft.text  # nothing of what follows the end token
+        assert "".join(draft.pieces) == draft.text
+        assert model.tokenizer.decode([9]) not in draft.pieces[-1:]
 
 
 @pytest.mark.parametrize("text", ["naïve 猫猫猫é", "thought 猫"])
-async def test_the_texts_of_all_commits_are_the_text_of_the_response(stub, engine, model, text):
+async def test_drafts_foretell_commits_and_commits_make_up_the_response(stub, engine, model, text):
     engine.writes = (BEGIN, *tokens_of(model, "thought\n猫é"), END, *tokens_of(model, text))
     for most in range(1, len(engine.writes) + 2):
         events = await finish(stub.GenerateStream(ask(max_tokens=most)))
@@ -184,6 +182,10 @@ async def test_the_texts_of_all_commits_are_the_text_of_the_response(stub, engin
         response = events[-1].response
         assert "".join(commit.text for commit in commits) == response.text
         assert "".join(commit.thought for commit in commits) == response.thought
+        drafts = {event.draft.block: event.draft for event in events if event.HasField("draft")}
+        assert [drafts[commit.block].text for commit in commits] == [c.text for c in commits]
+        for commit in commits:
+            assert "".join(drafts[commit.block].pieces) == commit.thought + commit.text
 
 
 @pytest.mark.parametrize(
@@ -281,6 +283,14 @@ async def test_cancelling_a_call_takes_its_canvas_out(stub, engine, eventually, 
     reading.cancel()
     await eventually(lambda: engine.cancelled == 1)
     assert engine.running == 0
+
+
+async def test_a_passed_deadline_takes_the_canvas_out(stub, engine, eventually):
+    engine.step_s, engine.steps = 0.01, 10**6
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Generate(ask(), timeout=0.2)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await eventually(lambda: engine.cancelled == 1)
 
 
 async def test_other_calls_are_answered_while_a_long_prompt_is_encoded(stub, model, monkeypatch):

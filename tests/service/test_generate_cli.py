@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from engine.checkpoint import save_checkpoint
 from engine.client import EngineOverloadedError
-from service.commands import text_view
+from service.commands import console, text_view
+from service.commands import generate as command
 from service.commands.app import app
 from service.commands.generate import request_for
 from service.commands.text_view import draft_text, last_lines
@@ -150,6 +151,19 @@ def test_accepted_tokens_are_green_and_the_others_dim():
     text = draft_text(draft)
     assert text.plain == "ab"
     assert [(span.start, span.style) for span in text.spans] == [(0, "green"), (1, "dim")]
+
+
+def test_what_is_written_commands_no_terminal(ask, engine, model, monkeypatch):
+    engine.writes = tokens_of(model, "a\x1b[31mb\r")
+    assert ask("x").stdout_bytes == b"a\x1b[31mb\r\n"
+    screen = StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=60, height=10)
+    monkeypatch.setattr(text_view, "out", terminal)
+    monkeypatch.setattr(console, "out", terminal)
+    monkeypatch.setattr(command, "out", terminal)
+    ask("x", "--watch")
+    assert "\x1b[31m" not in screen.getvalue()
+    assert "␛[31mb" in screen.getvalue()
 
 
 def test_a_long_text_shows_its_end():

@@ -14,7 +14,7 @@ from engine.text.tokenizer import Tokenizer
 from tests.engine.text.tokenizers import byte_fallback, byte_level, stripping
 
 KINDS = pytest.mark.parametrize("make", [byte_level, byte_fallback, stripping])
-BEGIN, END = 5, 6
+TURN, BEGIN, END = 3, 5, 6
 
 
 @functools.cache
@@ -106,8 +106,9 @@ def test_a_thought_may_begin_in_the_prompt(opened):
     assert parts(tokens, prompt=prompt) == Part("a cat?", "yes")
 
 
-def test_a_thought_that_the_prompt_has_closed_is_over():
-    prompt = [BEGIN, *tokens_of("thought\n"), END]
+@pytest.mark.parametrize("closed_by", [END, TURN])
+def test_a_thought_that_the_prompt_has_closed_is_over(closed_by):
+    prompt = [BEGIN, *tokens_of("thought\n"), closed_by, *tokens_of("model\n")]
     assert parts(tokens_of("yes"), prompt=prompt) == Part("", "yes")
 
 
@@ -123,7 +124,7 @@ def test_where_the_tokenizer_names_no_channel_nothing_is_cut():
 def test_an_answer_is_the_same_however_it_is_cut(tokens, cut):
     grown = answer()
     first, second = grown.push_all(tokens[:cut]), grown.push_all(tokens[cut:], last=True)
-    assert first + second == parts(tokens)
+    assert first.then(second) == parts(tokens)
 
 
 def test_a_fork_of_an_answer_leaves_it_alone():
