@@ -14,8 +14,9 @@ import torch
 
 from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from engine.config import ConfigError
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
 from engine.kernels.compilation import log_compilation
+from engine.limits import EngineLimits
 from service.address import check_address
 from service.background import in_background
 from service.server import Server

@@ -11,7 +11,7 @@ from engine.attention import AttentionPlan
 from engine.batch_state import BatchState
 from engine.kernels.cpu_decoder import CpuDecoder, DecoderInputs
 from engine.kernels.cpu_sampler import CpuSampling, cpu_denoise_step
-from engine.model import DiffusionGemma, PromptCache
+from engine.model import DiffusionGemma
 from engine.noise import CounterNoise
 from engine.sampler import Projection, StepResult, StepSettings
 
@@ -24,15 +24,10 @@ class CpuStepper:
         self._decoder = CpuDecoder(model, threads)
         _compile_sampler(self._decoder.vocabulary)
 
-    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:  # noqa: ARG002
-        """Without a prompt."""
-        return prompt is None
-
     def step(
         self,
         state: BatchState,
         plan: AttentionPlan,
-        prompt: PromptCache | None,  # noqa: ARG002  # None, see ``supports``
         project: Projection | None,
     ) -> StepResult:
         """See ``Stepper.step``."""

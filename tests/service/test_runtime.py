@@ -24,7 +24,7 @@ from service.commands.app import app
 from service.runtime import load_models, running_server, serve
 from service.server import Server
 from service.settings import Settings, SettingsError, load_settings
-from tests.engine.factories import plain_model
+from tests.engine.factories import text_model
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
         return step(stepper, state, *rest)
 
     monkeypatch.setattr(EagerStepper, "step", watched_step)
-    save_checkpoint(plain_model(), tmp_path / "text")
+    save_checkpoint(text_model(), tmp_path / "text")
     settings = load_settings(port=0, models=(tmp_path / "text",), device="cpu")
     async with running_server(settings) as server, InkfillClient(server.address) as client:
         await client.denoise("text", length=4, prompt=[1, 2])
@@ -57,7 +57,7 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
 async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(
     tmp_path: Path,
 ) -> None:
-    save_checkpoint(plain_model(), tmp_path / "text")
+    save_checkpoint(text_model(), tmp_path / "text")
     settings = load_settings(
         port=0, models=(tmp_path / "text",), device="cpu", shutdown_grace_s=60.0
     )
