@@ -114,7 +114,8 @@ class StoredWeights(Mapping[str, tuple[int, ...]]):
             to it copies the page and leaves the file alone.
         """
         first, *ties = self._copies[name]
-        _read_ahead(first)
+        if torch.device(device).type != "cpu":
+            _read_ahead(first)
         for tensor in (first, *ties):
             self._hashes.add(tensor)
         with safe_open(first.path, framework="pt", device=str(device)) as file:
@@ -188,7 +189,7 @@ def _listing(names: Collection[str]) -> str:
 
 
 def _read_ahead(tensor: StoredTensor) -> None:
-    """Have the kernel fetch all of a tensor: a copy from mapped memory waits page after page.
+    """Have the kernel fetch all of a tensor: a copy to a GPU waits for each mapped page by itself.
 
     See https://github.com/safetensors/safetensors/issues/729, where it waits for most of the time.
     """
