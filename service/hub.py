@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    XetDownloadError,
 )
 from huggingface_hub.utils.tqdm import tqdm
 
@@ -62,7 +64,7 @@ def fetch(repository: str, revision: str | None = None) -> Path:
                 repository, revision=revision, allow_patterns=list(FILES), tqdm_class=bars
             )
         )
-    except (HFValidationError, OSError, httpx.HTTPError) as error:
+    except (HFValidationError, XetDownloadError, OSError, httpx.HTTPError) as error:
         raise SettingsError(f"models: {_reason(repository, revision, error)}") from error
     if not any(folder.glob("model*.safetensors")):
         raise SettingsError(f"models: {repository} on the Hugging Face Hub holds no safetensors")
@@ -73,14 +75,18 @@ def logged_bars(repository: str) -> type[tqdm]:
     """Progress bars for ``huggingface_hub`` that are events in the log."""
 
     class LoggedBar(tqdm):
+        told = 0
+
         def __init__(self, *args: Any, **options: Any) -> None:
             options["disable"] = options.get("name") != _BYTES_BAR
             options["mininterval"] = EVERY_S
+            options["file"] = io.StringIO()  # where it ends its line
             super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
         def display(self, *_: object, **__: object) -> None:
             """What tqdm calls to draw itself."""
-            if self.n:
+            if self.n > self.told:
+                self.told = self.n
                 log.info(
                     "model_fetching",
                     repository=repository,
@@ -107,4 +113,4 @@ def _reason(repository: str, revision: str | None, error: Exception) -> str:
         offline = isinstance(error.__cause__, OfflineModeIsEnabled)
         why = "HF_HUB_OFFLINE is set" if offline else "the Hub cannot be reached"
         return f"{repository} is not a folder here, is not in the Hub's cache, and {why}"
-    return f"{where} cannot be fetched: {error}"
+    return f"{where} cannot be fetched: {' '.join(str(error).split())}"

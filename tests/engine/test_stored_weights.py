@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from engine.checkpoint import StoredCheckpoint, save_checkpoint
@@ -159,3 +160,21 @@ def test_weights_under_other_names_are_read_where_they_are_expected(
         StoredCheckpoint.open(tmp_path, shapes_of)
     with pytest.raises(CheckpointError, match=rf"missing tensors: model\.decoder\.{NAME}$"):
         StoredCheckpoint.open(tmp_path)
+
+
+def test_a_gpu_copies_what_the_kernel_was_told_to_fetch(
+    model: DiffusionGemma, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(model, tmp_path)
+    ahead, opens = list[StoredTensor](), list[str]()
+
+    def on_the_cpu(path: Path, *, framework: str, device: str) -> object:
+        opens.append(device)
+        return safe_open(path, framework=framework, device="cpu")
+
+    monkeypatch.setattr("engine.stored_weights._read_ahead", ahead.append)
+    monkeypatch.setattr("engine.stored_weights.safe_open", on_the_cpu)
+    opened(tmp_path).tensor(NAME, torch.device("cuda:1"))
+    opened(tmp_path).tensor(NAME)
+    assert opens == ["cuda:1", "cpu"]
+    assert [tensor.name for tensor in ahead] == [f"model.decoder.{NAME}"]
