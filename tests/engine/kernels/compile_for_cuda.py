@@ -19,13 +19,21 @@ import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from engine.kernels import gpu_acceptance, gpu_add_norm, gpu_denoising_head, gpu_soft_embedding
+from engine.kernels import (
+    gpu_acceptance,
+    gpu_add_norm,
+    gpu_denoising_head,
+    gpu_segment_attention,
+    gpu_soft_embedding,
+)
+from engine.kernels.segment_attention import PAGE
 
 HOPPER = GPUTarget("cuda", 90, 32)
 #: Bytes that a program may have of shared memory there.
 SHARED = 227 * 1024
 OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
-Case = tuple[Any, dict[str, str], dict[str, Any], int]
+#: Kernel, types, constants, and warps or more options.
+Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 
 
 def norms() -> Iterator[Case]:
@@ -74,7 +82,28 @@ def embedding() -> Iterator[Case]:
         yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
 
 
-def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], warps: int) -> Any:
+def attention() -> Iterator[Case]:
+    """Heads of 256 within a window and of 512 without, as the 26B has them, and small ones."""
+    integers = dict.fromkeys(("starts", "lengths", "pasts", "pages"), "*i32")
+    names = "q", "k", "v", "key_pages", "value_pages", "out"
+    for dtype, operand in OPERANDS.items():
+        types = integers | dict.fromkeys(names, "*bf16" if operand == tl.bfloat16 else "*fp32")
+        for size, sharing in ((64, 1), (256, 2), (512, 8)):
+            tiles = gpu_segment_attention.tiles_of(dtype, size)
+            chosen = {"operand": operand, "size": size, "block": size, "page_size": PAGE}
+            chosen |= {"sharing": sharing, "row_tile": tiles.rows, "key_tile": tiles.keys}
+            for causal in (True, False):
+                flags = {"causal": causal, "windowed": size < 512}
+                options = {"num_warps": tiles.warps, "num_stages": tiles.stages}
+                yield gpu_segment_attention._attend, types, chosen | flags, options
+
+
+def compiled(
+    kernel: Any,
+    types: Mapping[str, str],
+    chosen: Mapping[str, Any],
+    options: int | dict[str, int],
+) -> Any:
     """For aligned pointers and sizes, as a large model's are; what is not typed is an integer."""
     names = kernel.arg_names
     signature = {n: "constexpr" if n in chosen else types.get(n, "i32") for n in names}
@@ -84,7 +113,8 @@ def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], w
         if signature[n].startswith("*") or signature[n] == "i32"
     }
     source = ASTSource(kernel, signature, dict(chosen), aligned)
-    return triton.compile(source, target=HOPPER, options={"num_warps": warps})
+    options = {"num_warps": options} if isinstance(options, int) else options
+    return triton.compile(source, target=HOPPER, options=options)
 
 
 def resources(binary: Any) -> tuple[int, int]:
@@ -102,8 +132,9 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    for kernel, types, chosen, warps in (*norms(), *acceptance(), *head(), *embedding()):
-        binary = compiled(kernel, types, chosen, warps)
+    cases = *norms(), *acceptance(), *head(), *embedding(), *attention()
+    for kernel, types, chosen, options in cases:
+        binary = compiled(kernel, types, chosen, options)
         registers, spilled = resources(binary)
         shared = binary.metadata.shared
         print(f"{kernel.__name__} {chosen}: {registers} registers, {shared} B shared", flush=True)
