@@ -46,7 +46,8 @@ def norms() -> Iterator[Case]:
 
 def acceptance() -> Iterator[Case]:
     types = {"entropy": "*fp32", "bound": "*fp32", "present": "*u8", "accepted": "*u8"}
-    types |= dict.fromkeys(("sampled", "keys", "steps", "canvas"), "*i64") | {"domain": "*u8"}
+    types |= dict.fromkeys(("sampled", "keys", "steps", "canvas"), "*i64")
+    types |= {"sets": "*u8", "which": "*i32"}
     for block in (256, 1024):
         chosen = {"has_present": block == 256, "block": block, "chunk": gpu_acceptance._CHUNK}
         yield gpu_acceptance._accept, types, chosen, block // 64
@@ -54,14 +55,15 @@ def acceptance() -> Iterator[Case]:
 
 
 def head() -> Iterator[Case]:
-    types = {"temperature": "*fp32", "domain": "*u8", "floats": "*fp32", "integers": "*i32"}
+    types = {"temperature": "*fp32", "floats": "*fp32", "integers": "*i32"}
+    types |= {"sets": "*u8", "which": "*i32"}
     types |= dict.fromkeys(("cells", "keys", "steps", "drafts", "samples"), "*i64")
     types |= dict.fromkeys(("entropies", "log_sum_exps", "masses"), "*fp32") | {"softcap": "fp32"}
     sizes = {"tile": gpu_denoising_head._TILE, "tiles": gpu_denoising_head._TILES}
     for dtype in ("bf16", "fp32"):
         for flags in (True, False):
             chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
-            chosen |= {"domain_token": 1}
+            chosen |= {"sets_token": 1}
             yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
     for flags in (True, False):
         yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
@@ -69,7 +71,7 @@ def head() -> Iterator[Case]:
 
 def embedding() -> Iterator[Case]:
     types = {"temperature": "*fp32", "log_sum_exp": "*fp32", "sums": "*fp32", "cells": "*i64"}
-    types |= {"domain": "*u8", "softcap": "fp32"}
+    types |= {"sets": "*u8", "which": "*i32", "softcap": "fp32"}
     names = "row_tile", "size_tile", "token_tile"
     for dtype, tiles in gpu_soft_embedding.TILES.items():
         name = "bf16" if dtype == torch.bfloat16 else "fp32"
@@ -77,7 +79,7 @@ def embedding() -> Iterator[Case]:
         for flags in (True, False):
             chosen = {"compact": flags, "restricted": flags, "operand": OPERANDS[dtype]}
             chosen |= dict(zip(names, tiles, strict=True))
-            chosen |= dict.fromkeys(("logits_token", "domain_token", "table_dimension"), 1)
+            chosen |= dict.fromkeys(("logits_token", "sets_token", "table_dimension"), 1)
             yield gpu_soft_embedding._mix, dict(types), chosen, gpu_soft_embedding._WARPS
         yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
 
