@@ -23,8 +23,10 @@ from engine.kernels import (
     gpu_acceptance,
     gpu_add_norm,
     gpu_denoising_head,
+    gpu_rotary_norm,
     gpu_segment_attention,
     gpu_soft_embedding,
+    gpu_write_pages,
 )
 from engine.kernels.segment_attention import PAGE
 
@@ -100,6 +102,20 @@ def attention() -> Iterator[Case]:
                 yield gpu_segment_attention._attend, types, chosen | flags, options
 
 
+def heads_and_pages() -> Iterator[Case]:
+    """Heads of 256, and of 512 whose values are the raw keys."""
+    names = "packed", "q_weight", "k_weight", "cos", "sin", "q", "k", "v"
+    integers = dict.fromkeys(("starts", "lengths", "pasts", "pages"), "*i32")
+    cache = "keys", "values", "key_pages", "value_pages"
+    for dtype in ("bf16", "fp32"):
+        types = dict.fromkeys(names, f"*{dtype}") | {"eps": "fp32"}
+        for half in (128, 256):
+            chosen = {"shared": half == 256, "turned": True, "half": half, "block": half}
+            yield gpu_rotary_norm._rotary_norm, types, chosen, half // 128
+        types = integers | dict.fromkeys(cache, f"*{dtype}")
+        yield gpu_write_pages._write, types, {"page_size": PAGE, "block": 2048}, 8
+
+
 def compiled(
     kernel: Any,
     types: Mapping[str, str],
@@ -134,7 +150,8 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    cases = *norms(), *acceptance(), *head(), *embedding(), *attention()
+    families = norms, acceptance, head, embedding, attention, heads_and_pages
+    cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:
         binary = compiled(kernel, types, chosen, options)
         registers, spilled = resources(binary)
