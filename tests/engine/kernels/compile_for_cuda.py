@@ -23,6 +23,7 @@ from engine.kernels import (
     gpu_acceptance,
     gpu_add_norm,
     gpu_denoising_head,
+    gpu_gated_gelu,
     gpu_rotary_norm,
     gpu_segment_attention,
     gpu_soft_embedding,
@@ -102,6 +103,12 @@ def attention() -> Iterator[Case]:
                 yield gpu_segment_attention._attend, types, chosen | flags, options
 
 
+def gates() -> Iterator[Case]:
+    for dtype in ("bf16", "fp32"):
+        types = dict.fromkeys(("packed", "out"), f"*{dtype}")
+        yield gpu_gated_gelu._gate, types, {"tile": gpu_gated_gelu._TILE}, 4
+
+
 def heads_and_pages() -> Iterator[Case]:
     """Heads of 256, and of 512 whose values are the raw keys."""
     names = "packed", "q_weight", "k_weight", "cos", "sin", "q", "k", "v"
@@ -150,7 +157,7 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    families = norms, acceptance, head, embedding, attention, heads_and_pages
+    families = norms, acceptance, head, embedding, attention, heads_and_pages, gates
     cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:
         binary = compiled(kernel, types, chosen, options)
