@@ -104,6 +104,13 @@ def test_any_heads_that_share_keys_and_any_even_size(heads: tuple[int, int], siz
         assert_near(gpu_segment_attention(*case, causal=causal, tiles=SMALL), expected)
 
 
+@pytest.mark.parametrize(("kv_heads", "size", "window"), [(8, 256, 60), (2, 512, None)])
+def test_the_heads_of_a_large_model(kv_heads: int, size: int, window: int | None) -> None:
+    case = random_case([(5, 70)], heads=16, kv_heads=kv_heads, size=size, dtype=torch.bfloat16)
+    found = segment_attention(*case, causal=True, window=window)
+    assert_near(found, plain_segment_attention(*case, causal=True, window=window))
+
+
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("past", [0, 100, 127, 128, 129, 500])
 def test_a_ring_of_pages_serves_what_the_window_sees(past: int, causal: bool) -> None:
