@@ -1,4 +1,10 @@
-"""Domains of a batch on a device: sets that positions share, and the one of each."""
+"""Domains as a few sets that positions share.
+
+A row of V flags a position would be 67 MB for a canvas of 256 at V = 262,144, and to be written
+anew whenever one is admitted. Requests name few sets: digits, letters, the one token of a clamp.
+
+Shapes: B canvases, L positions, V tokens, R sets.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +20,11 @@ from engine.domain import ANYTHING, Domain
 
 @dataclass(frozen=True, eq=False)
 class DomainSets:
-    """Sets of tokens, and the one of each position; see ``engine.domain.Domain``.
+    """Which tokens each position may take.
 
     Attributes:
-        sets: bool [R, V].
-        which: int32 [B, L], or -1 where any token may stand.
+        sets: bool [R, V], at least one row; none that is in use may be empty.
+        which: int32 [B, L], the set of each position; -1 allows every token.
     """
 
     sets: Tensor
@@ -33,7 +39,7 @@ class DomainSets:
         Domains that are one object share their sets.
         """
         given = {id(d): d for d in domains if d is not None}
-        if not given:
+        if not any(len(domain.sets) for domain in given.values()):
             return None
         offsets: dict[int, int] = {}
         count = 0
@@ -58,13 +64,8 @@ class DomainSets:
         rank = (uniform * self.sizes()).long()
         tokens = self.sets.nonzero()[:, 1]  # set after set, each in rising order
         starts = self.sets.sum(dim=-1).cumsum(dim=0) - self.sets.sum(dim=-1)
-        named = self.which.long().clamp_min(0)
-        at = (starts[named] + rank).clamp_max(len(tokens) - 1)
-        return torch.where(self.which == ANYTHING, rank, tokens[at])
-
-    def mask(self) -> Tensor:
-        """Bool [B, L, V]."""
-        return self.sets[self.which.long().clamp_min(0)] | (self.which == ANYTHING)[..., None]
+        at = starts[self.which.long().clamp_min(0)] + rank
+        return torch.where(self.which == ANYTHING, rank, tokens[at.clamp_max(len(tokens) - 1)])
 
     def cut(self, length: int) -> DomainSets:
         """The domains of the first positions."""
@@ -73,3 +74,11 @@ class DomainSets:
     def keep(self, rows: Tensor) -> DomainSets:
         """The domains of the canvases at these indices, int64 [B']."""
         return DomainSets(self.sets, self.which[rows])
+
+    def allowed(self, which: Tensor) -> Tensor:
+        """The sets of these numbers, int [...]: bool [..., V]."""
+        return self.sets[which.clamp_min(0).long()] | (which < 0)[..., None]
+
+    def dense(self) -> Tensor:
+        """The domain of every position: bool [B, L, V]."""
+        return self.allowed(self.which)

@@ -1,68 +1,70 @@
-"""What lies between a layer's projection and its attention: norms of heads, rotary positions."""
+"""What lies between a layer's projection and its attention: norms of heads, and rotary positions.
+
+T tokens, H heads, K heads of keys and values, d head size.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.triton_device import on_device_of, runs_triton
+from engine.model import Rotation, rotate
 
-@dataclass(frozen=True, eq=False)
-class HeadNorms:
-    """How the heads of a layer are normed.
-
-    Attributes:
-        q: [d], weights of the queries' norm.
-        k: [d], of the keys'.
-        eps: added to the mean square.
-        heads: H.
-        kv_heads: K.
-        has_values: whether values have a projection of their own; else they are the raw keys.
-    """
-
-    q: Tensor
-    k: Tensor
-    eps: float
-    heads: int
-    kv_heads: int
-    has_values: bool
+Projected = tuple[Tensor, Tensor, Tensor]  # q [T, H, d], k and v [T, K, d], each dense
 
 
 def rotary_norm(
-    packed: Tensor, norms: HeadNorms, rotation: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries and keys normed and turned, values normed: [T, H, d], [T, K, d], [T, K, d].
+    packed: Tensor,
+    q_weight: Tensor,
+    k_weight: Tensor,
+    eps: float,
+    rotation: Rotation | None,
+    *,
+    heads: int,
+    kv_heads: int,
+) -> Projected:
+    """Norms of queries, keys and values, the first two then turned to their positions.
 
     Args:
-        packed: [T, (H + 2 K) d], queries, keys and values; [T, (H + K) d] without values.
-        norms: of the layer.
-        rotation: cosines and sines, [T, d] each; None turns nothing.
+        packed: [T, (H + 2 K) d], float32 or bfloat16: queries, keys and values; or
+            [T, (H + K) d] where the values are the raw keys.
+        q_weight: [d], what the norm of queries is multiplied by.
+        k_weight: [d], the same of keys. The norm of values is not multiplied.
+        eps: added to the mean square.
+        rotation: cosines and sines, each [T, d] in the dtype of ``packed``; None turns nothing.
+        heads: H.
+        kv_heads: K.
     """
-    return plain_rotary_norm(packed, norms, rotation)
+    given = packed, q_weight, k_weight, eps, rotation
+    if not runs_triton(packed):
+        return plain_rotary_norm(*given, heads=heads, kv_heads=kv_heads)
+    from engine.kernels.gpu_rotary_norm import gpu_rotary_norm
+
+    with on_device_of(packed):
+        return gpu_rotary_norm(*given, heads=heads, kv_heads=kv_heads)
 
 
 def plain_rotary_norm(
-    packed: Tensor, norms: HeadNorms, rotation: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """See ``rotary_norm``; as ``engine.model.Attention`` does it."""
-    size = norms.q.shape[0]
-    split = packed.view(len(packed), -1, size).split(
-        [norms.heads, *([norms.kv_heads] * (2 if norms.has_values else 1))], dim=1
-    )
-    raw_k = split[1]
-    q, k = _normed(split[0], norms.q, norms.eps), _normed(raw_k, norms.k, norms.eps)
-    v = _normed(split[2] if norms.has_values else raw_k, None, norms.eps)
-    return (q, k, v) if rotation is None else (_turned(q, rotation), _turned(k, rotation), v)
+    packed: Tensor,
+    q_weight: Tensor,
+    k_weight: Tensor,
+    eps: float,
+    rotation: Rotation | None,
+    *,
+    heads: int,
+    kv_heads: int,
+) -> Projected:
+    """See ``rotary_norm``; as ``engine.model.Attention.project`` rounds."""
+    rows = packed.unflatten(-1, (-1, len(q_weight)))
+    raw_q, raw_k, raw_v = rows[:, :heads], rows[:, heads : heads + kv_heads], rows[:, -kv_heads:]
+    q, k = _norm(raw_q, q_weight, eps), _norm(raw_k, k_weight, eps)
+    if rotation is not None:
+        turn = rotation[0][None], rotation[1][None]
+        q, k = rotate(q[None], turn)[0], rotate(k[None], turn)[0]
+    return q, k, _norm(raw_v, None, eps)
 
 
-def _normed(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+def _norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     scale = None if weight is None else weight.float()
-    return F.rms_norm(x.float(), x.shape[-1:], scale, eps).type_as(x)
-
-
-def _turned(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = (part[:, None] for part in rotation)
-    low, high = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-high, low), dim=-1) * sin
+    return F.rms_norm(x.float(), x.shape[-1:], scale, eps).type_as(x).contiguous()

@@ -22,10 +22,10 @@ from engine.kernels.add_norm import add_norm
 from engine.kernels.expert_sum import expert_sum
 from engine.kernels.gated_gelu import gated_gelu
 from engine.kernels.layer_norms import after_attention, after_feedforward
-from engine.kernels.page_writing import write_pages
 from engine.kernels.rotary_norm import rotary_norm
 from engine.kernels.routing import route
 from engine.kernels.segment_attention import Segments, segment_attention
+from engine.kernels.write_pages import write_pages
 from engine.model import Rotation, rotation_at
 from engine.text.kv_cache import KVCache
 from engine.text.weights import GatedWeights, LayerWeights, TextWeights
@@ -141,7 +141,16 @@ class TextNetwork:
         return layers[index + 1].input_norm if index + 1 < len(layers) else self.weights.norm
 
     def _project(self, h: Tensor, layer: LayerWeights, run: _Pass) -> tuple[Tensor, Tensor, Tensor]:
-        return rotary_norm(layer.qkv.product(h), layer.heads, run.rotations[layer.kind])
+        heads = layer.heads
+        return rotary_norm(
+            layer.qkv.product(h),
+            heads.q,
+            heads.k,
+            self.config.rms_norm_eps,
+            run.rotations[layer.kind],
+            heads=self.config.num_attention_heads,
+            kv_heads=heads.kv_heads,
+        )
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, index: int, run: _Pass) -> Tensor:
         layer, pages = self.weights.layers[index], self.cache.layers[index]

@@ -49,7 +49,6 @@ class Surroundings:
 def text_step(network: TextNetwork, state: TextState, around: Surroundings) -> TextStep:
     """Take a step: pass, head for the free positions alone, acceptance, soft embeddings."""
     settings, noise = state.settings, state.noise
-    allowed = None if around.domain is None else around.domain.mask()
     hidden = network.decode(state.canvas, state.signal, state.lengths, around.past)
     logits = RawLogits(
         values=network.head(hidden.flatten(0, 1)[around.cells]),
@@ -57,7 +56,7 @@ def text_step(network: TextNetwork, state: TextState, around: Surroundings) -> T
         length=state.canvas.shape[1],
         softcap=network.config.final_logit_softcapping,
         temperature=settings.temperature,
-        domain=allowed,
+        domain=around.domain,
     )
     found = denoising_head(logits, state.canvas, noise)
     positions = torch.arange(state.canvas.shape[1], device=state.canvas.device)
@@ -67,7 +66,7 @@ def text_step(network: TextNetwork, state: TextState, around: Surroundings) -> T
         settings.entropy_bound,
         noise,
         len(network.weights.embeddings.values),
-        allowed,
+        around.domain,
         present=positions < state.lengths[:, None],
     )
     canvas = torch.where(state.free, canvas, state.canvas)  # padding stays as it is

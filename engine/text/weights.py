@@ -14,7 +14,6 @@ from torch import Tensor
 
 from engine.config import LayerConfig, LayerType, ModelConfig
 from engine.kernels.layer_norms import LayerNorms
-from engine.kernels.rotary_norm import HeadNorms
 from engine.model import DiffusionGemma
 from engine.precision.weight import Weight
 
@@ -35,6 +34,15 @@ class GatedWeights:
 
     gate_up: Weight
     down: Weight
+
+
+@dataclass(frozen=True, eq=False)
+class HeadNorms:
+    """Norms of queries and keys, [d] each, and K."""
+
+    q: Tensor
+    k: Tensor
+    kv_heads: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +146,7 @@ def _layer(
         heads=HeadNorms(
             q=source.tensor(f"{at}self_attn.q_norm.weight"),
             k=source.tensor(f"{at}self_attn.k_norm.weight"),
-            eps=config.rms_norm_eps,
-            heads=config.num_attention_heads,
             kv_heads=sizes.num_key_value_heads,
-            has_values=sizes.is_sliding,
         ),
         out=source.weight(f"{at}self_attn.o_proj.weight"),
         norms=_norms(config, source, at),
