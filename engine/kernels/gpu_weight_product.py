@@ -14,6 +14,7 @@ after they are scaled, 2^-9 of each, where here they are exact; both round the r
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,23 +23,29 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest
-from engine.kernels.gpu_weight_tile import IN_TILE, KINDS, kept, operand_of, weight_times_rows
+from engine.kernels.gpu_weight_tile import (
+    IN_TILE,
+    KINDS,
+    STAGES,
+    kept,
+    operand_of,
+    weight_times_rows,
+)
 
 if TYPE_CHECKING:
     from engine.precision.weight import Weight
 
-#: Of bfloat16: up to so many rows, tiles of outputs and rows, and warps.
-BFLOAT16_TILES = ((64, 64, 64, 4), (1024, 64, 128, 4), (None, 128, 128, 8))
+#: Tiles of outputs and rows, and warps.
+Tiles = tuple[int, int, int]
+#: Of bfloat16: up to so many rows.
+_BFLOAT16_TILES = {64: (64, 64, 4), 1024: (64, 128, 4), math.inf: (128, 128, 8)}
 #: Of float32, which no tensor core multiplies.
-FLOAT32_TILES = (64, 32, 4)
+_FLOAT32_TILES = (64, 32, 4)
 #: Tiles of rows that are run through before the next outputs.
 _BAND = 8
-STAGES = 4
 
 
-def gpu_weight_product(
-    x: Tensor, weight: Weight, *, tiles: tuple[int, int, int] | None = None
-) -> Tensor:
+def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None) -> Tensor:
     """See ``engine.kernels.weight_product.weight_product``; ``tiles``: outputs, rows, warps."""
     rows, (outputs, inputs) = len(x), weight.shape
     y = torch.empty((rows, outputs), dtype=x.dtype, device=x.device)
@@ -67,11 +74,16 @@ def gpu_weight_product(
     return y
 
 
-def tiles_for(rows: int, dtype: torch.dtype) -> tuple[int, int, int]:
+def tiles_for(rows: int, dtype: torch.dtype) -> Tiles:
     """Tiles of outputs and rows, and warps, by the number of rows."""
     if dtype == torch.float32:
-        return FLOAT32_TILES
-    return next(tiles for most, *tiles in BFLOAT16_TILES if most is None or rows <= most)
+        return _FLOAT32_TILES
+    return next(tiles for most, tiles in _BFLOAT16_TILES.items() if rows <= most)
+
+
+def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
+    """All that may be chosen."""
+    return (_FLOAT32_TILES,) if dtype == torch.float32 else tuple(_BFLOAT16_TILES.values())
 
 
 @triton.jit

@@ -37,6 +37,8 @@ KINDS = {
     Precision.INT8: INT8,
     Precision.INT4: INT4,
 }
+#: Tiles that are on their way from memory at a time.
+STAGES = 4
 #: Inputs of a tile, but for int4, whose tiles are half groups.
 IN_TILE = {torch.bfloat16: 64, torch.float32: 32}
 _OFFSET = tl.constexpr(OFFSET)
@@ -44,8 +46,14 @@ _FP8_SCALE = tl.constexpr(2.0**120)
 
 
 def operand_of(x: Tensor) -> tl.dtype:
-    """What tensor cores multiply; the interpreter has no bfloat16."""
-    return tl.float32 if INTERPRETED.value or x.dtype == torch.float32 else tl.bfloat16
+    """What is multiplied.
+
+    The interpreter has no bfloat16. There it is float64, in which sums are taken as well, so that
+    bits are the same in whichever order NumPy adds.
+    """
+    if INTERPRETED.value:
+        return tl.float64
+    return tl.float32 if x.dtype == torch.float32 else tl.bfloat16
 
 
 def kept(weight: Weight) -> tuple[Tensor, Tensor]:
@@ -106,7 +114,7 @@ def weight_times_rows(
         in_tile: inputs at a time.
         size: of a group of int4.
     """
-    total = tl.zeros([out_tile, row_tile], tl.float32)
+    total = tl.zeros([out_tile, row_tile], tl.float64 if operand == tl.float64 else tl.float32)
     x_at = x + row_at[None, :]
     if kind == INT4:
         tail: tl.constexpr = inputs % size
@@ -115,7 +123,17 @@ def weight_times_rows(
         scale_at = scales + out * ((inputs + size - 1) // size)
         for group in range(inputs // size):
             total = _add_group(
-                total, bytes_at, scale_at, x_at, out_held, row_held, group, half, half, size, operand
+                total,
+                bytes_at,
+                scale_at,
+                x_at,
+                out_held,
+                row_held,
+                group,
+                half,
+                half,
+                size,
+                operand,
             )
         if tail:
             block: tl.constexpr = 16 if tail <= 32 else (32 if tail <= 64 else half)
@@ -140,10 +158,12 @@ def weight_times_rows(
             raw = tl.load(values_at + k[None, :], mask=out_held[:, None] & held[None, :], other=0)
             rows = tl.load(x_at + k[:, None], mask=held[:, None] & row_held[None, :], other=0.0)
             left = decoded(raw, kind, x.dtype.element_ty, operand)
-            total = tl.dot(left, rows.to(operand), total, input_precision="ieee")
+            total = tl.dot(
+                left, rows.to(operand), total, input_precision="ieee", out_dtype=total.dtype
+            )
         if kind != FLOAT:
             total = total * tl.load(scales + out, mask=out_held, other=0.0)[:, None]
-    return total
+    return total.to(tl.float32)
 
 
 @triton.jit
@@ -171,7 +191,7 @@ def _add_group(
     second = tl.load(x_at + k + half, mask=mask, other=0.0).to(operand)
     low = (both & 15).to(tl.int8) - _OFFSET
     high = (both >> 4).to(tl.int8) - _OFFSET
-    part = tl.dot(low.to(operand), first, input_precision="ieee")
-    part = tl.dot(high.to(operand), second, part, input_precision="ieee")
+    part = tl.dot(low.to(operand), first, input_precision="ieee", out_dtype=total.dtype)
+    part = tl.dot(high.to(operand), second, part, input_precision="ieee", out_dtype=total.dtype)
     scale = tl.load(scale_at + group, mask=out_held, other=0.0).to(tl.float32)
     return total + part * scale[:, None]

@@ -23,13 +23,13 @@ def packed(values: Tensor) -> Tensor:
     """
     if values.shape[-1] % 2:
         raise ValueError(f"int4 keeps two inputs a byte, but there are {values.shape[-1]}, odd")
-    groups = (values + OFFSET).to(torch.uint8).split(GROUP, dim=-1)
+    groups = torch.split((values + OFFSET).to(torch.uint8), GROUP, dim=-1)
     halves = [group.chunk(2, dim=-1) for group in groups]
     return torch.cat([low | (high << 4) for low, high in halves], dim=-1)
 
 
 def unpacked(bytes_of: Tensor) -> Tensor:
     """uint8 [..., K / 2] -> int8 [..., K] in -8..7."""
-    groups = bytes_of.split(GROUP // 2, dim=-1)
+    groups = torch.split(bytes_of, GROUP // 2, dim=-1)
     halves = [half for group in groups for half in (group & 15, group >> 4)]
     return torch.cat(halves, dim=-1).to(torch.int8) - OFFSET

@@ -19,12 +19,28 @@ import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from engine.kernels import gpu_acceptance, gpu_add_norm, gpu_denoising_head, gpu_soft_embedding
+from engine.kernels import (
+    gpu_acceptance,
+    gpu_add_norm,
+    gpu_denoising_head,
+    gpu_expert_sum,
+    gpu_soft_embedding,
+    gpu_weight_product,
+)
+from engine.kernels.gpu_weight_tile import IN_TILE, KINDS, STAGES
+from engine.precision.precision import Precision
 
 HOPPER = GPUTarget("cuda", 90, 32)
 #: Bytes that a program may have of shared memory there.
 SHARED = 227 * 1024
 OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
+KEPT = {
+    Precision.FLOAT32: ("*fp32", "*fp32"),
+    Precision.BFLOAT16: ("*bf16", "*fp32"),
+    Precision.FP8: ("*u8", "*fp32"),
+    Precision.INT8: ("*i8", "*fp32"),
+    Precision.INT4: ("*u8", "*bf16"),
+}
 Case = tuple[Any, dict[str, str], dict[str, Any], int]
 
 
@@ -74,6 +90,26 @@ def embedding() -> Iterator[Case]:
         yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
 
 
+def weights() -> Iterator[Case]:
+    """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
+    types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
+    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 4
+    for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
+        types |= dict.fromkeys(("x", "y", "inner", "parts"), f"*{name}")
+        yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
+        for precision, (values, scales) in KEPT.items():
+            kept = types | {"values": values, "scales": scales}
+            chosen = {"kind": KINDS[precision].value, "operand": OPERANDS[dtype]}
+            chosen |= {"in_tile": IN_TILE[dtype]}
+            for out_tile, row_tile, warps in gpu_weight_product.tiles_of(dtype):
+                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile}
+                yield gpu_weight_product._product, kept, tile | {"inputs": 2816}, warps
+            for out_tile, row_tile, warps in gpu_expert_sum.tiles_of(dtype):
+                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile, "expert_block": 128}
+                yield gpu_expert_sum._gate_up, kept, tile | {"hidden": 2816}, warps
+                yield gpu_expert_sum._down, kept, tile | {"size": 704}, warps
+
+
 def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], warps: int) -> Any:
     """For aligned pointers and sizes, as a large model's are; what is not typed is an integer."""
     names = kernel.arg_names
@@ -84,7 +120,10 @@ def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], w
         if signature[n].startswith("*") or signature[n] == "i32"
     }
     source = ASTSource(kernel, signature, dict(chosen), aligned)
-    return triton.compile(source, target=HOPPER, options={"num_warps": warps})
+    options = {"num_warps": warps, "num_stages": 3}
+    if "out_tile" in chosen:
+        options["num_stages"] = STAGES
+    return triton.compile(source, target=HOPPER, options=options)
 
 
 def resources(binary: Any) -> tuple[int, int]:
@@ -102,13 +141,19 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    for kernel, types, chosen, warps in (*norms(), *acceptance(), *head(), *embedding()):
+    for kernel, types, chosen, warps in (
+        *norms(), *acceptance(), *head(), *embedding(), *weights()
+    ):  # fmt: skip
         binary = compiled(kernel, types, chosen, warps)
         registers, spilled = resources(binary)
         shared = binary.metadata.shared
         print(f"{kernel.__name__} {chosen}: {registers} registers, {shared} B shared", flush=True)
         assert shared <= SHARED, f"{shared} B of shared memory, {SHARED} B there are"
         assert not spilled, f"{spilled} B spilled"
+        if "out_tile" in chosen and chosen["operand"] == tl.bfloat16:
+            used = set(re.findall(r"(?:wgmma\.mma_async|mma\.sync)\S+", binary.asm["ptx"]))
+            only = f"wgmma.mma_async.sync.aligned.m64n{chosen['row_tile']}k16.f32.bf16.bf16"
+            assert used == {only}, f"{used}: the bits of a row may depend on their number"
 
 
 if __name__ == "__main__":
