@@ -390,6 +390,13 @@ class DiffusionGemma(nn.Module):
         return empty, empty
 
 
+def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every parameter and buffer, in order, found without allocating any."""
+    with torch.device("meta"):
+        model = DiffusionGemma(config)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
     """Apply rotary embedding to ``x`` [B, L, heads, d], halves paired."""
     cos, sin = (part.unsqueeze(2) for part in rotation)
