@@ -7,21 +7,21 @@ writes what its ``from_pretrained`` reads. Vision tensors are skipped.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config import ModelConfig
 from engine.generation import GenerationParams
 from engine.model import DiffusionGemma, parameter_shapes
+from engine.precision.quantization import Quantization
 from engine.stored_weights import FLOATS, StoredWeights
 from engine.tensor_names import stored_names
-from engine.weight_files import INDEX_FILE, SINGLE_FILE, CheckpointError, stored_tensors
+from engine.weight_files import CheckpointError, stored_tensors
+from engine.weight_writing import MAX_SHARD_BYTES, Portion, write_json, write_weights
 
 __all__ = [
     "Checkpoint",
@@ -33,8 +33,6 @@ __all__ = [
 
 CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
-#: Bytes; Hugging Face's own limit is of this order.
-MAX_SHARD_BYTES = 5 * 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +62,14 @@ class StoredCheckpoint:
     Attributes:
         config: from ``config.json``.
         generation: from ``generation_config.json``, defaults where there is none.
-        weights: by our names.
+        weights: by our names; where they are quantised, ``engine.precision.stored`` reads them.
+        quantization: what the matrices are kept in; None for floats.
     """
 
     config: ModelConfig
     generation: GenerationParams
     weights: StoredWeights
+    quantization: Quantization | None = None
 
     @classmethod
     def open(
@@ -94,10 +94,16 @@ class StoredCheckpoint:
         """
         stored = stored_tensors(folder)
         config = ModelConfig.from_file(folder / CONFIG_FILE)
+        quantization = Quantization.from_file(folder / CONFIG_FILE)
+        shapes = shapes_of(config)
+        if quantization is not None:
+            shapes = quantization.stored_shapes(shapes)
+            dtypes = (*dtypes, quantization.stored_dtype)
         return cls(
             config=config,
             generation=_read_generation(folder / GENERATION_FILE, config),
-            weights=StoredWeights(stored, shapes_of(config), dtypes=dtypes),
+            weights=StoredWeights(stored, shapes, dtypes=dtypes),
+            quantization=quantization,
         )
 
     def load(
@@ -110,8 +116,14 @@ class StoredCheckpoint:
             dtype: of weights and activations; None for that of the stored embeddings.
 
         Raises:
-            CheckpointError: tied copies differ, or a file changed meanwhile.
+            CheckpointError: tied copies differ, a file changed meanwhile, or the weights are
+                quantised, which the plain network cannot run.
         """
+        if self.quantization is not None:
+            raise CheckpointError(
+                f"the weights are quantised to {self.quantization.precision.value}, and the plain "
+                "network runs floats only: load the checkpoint that they were made from"
+            )
         with torch.device("meta"):  # sizes without memory: the weights are held once
             model = DiffusionGemma(self.config)
         dtype = dtype or self.weights.dtype("embed_tokens.weight")
@@ -164,21 +176,16 @@ def save_checkpoint(
             bytes (or one tensor).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {stored_names(name)[0]: tensor for name, tensor in model.state_dict().items()}
-    shards = _split(tensors, max_shard_bytes)
-    files = _shard_files(len(shards))
-    for file, names in zip(files, shards, strict=True):
-        _replace(folder / file, partial(_save_tensors, {name: tensors[name] for name in names}))
+    write_weights(folder, [_portion(*item) for item in model.state_dict().items()], max_shard_bytes)
     config = model.config.to_json() | {"dtype": str(model.dtype).removeprefix("torch.")}
-    _write_json(folder / CONFIG_FILE, config)
+    write_json(folder / CONFIG_FILE, config)
     if generation is not None:
-        _write_json(folder / GENERATION_FILE, generation.to_json())
-    if len(files) > 1:
-        total = sum(tensor.nbytes for tensor in tensors.values())
-        placed = {name: file for file, names in zip(files, shards, strict=True) for name in names}
-        index = {"metadata": {"total_size": total}, "weight_map": placed}
-        _write_json(folder / INDEX_FILE, index)
-    _remove_stale(folder, files)
+        write_json(folder / GENERATION_FILE, generation.to_json())
+
+
+def _portion(name: str, tensor: Tensor) -> Portion:
+    stored = stored_names(name)[0]
+    return Portion((stored,), tensor.nbytes, lambda: {stored: tensor})
 
 
 def _read_generation(path: Path, config: ModelConfig) -> GenerationParams:
@@ -187,49 +194,3 @@ def _read_generation(path: Path, config: ModelConfig) -> GenerationParams:
         return GenerationParams.from_json(data, config)
     except (ValueError, TypeError, AttributeError) as error:  # not JSON, or values of other types
         raise CheckpointError(f"{path}: {error}") from None
-
-
-def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(content, path, {"format": "pt"})  # without a format transformers refuses the file
-
-
-def _split(tensors: Mapping[str, Tensor], max_bytes: int) -> list[list[str]]:
-    """Names in order, in runs of at most ``max_bytes`` each."""
-    shards: list[list[str]] = [[]]
-    room = max_bytes
-    for name, tensor in tensors.items():
-        if tensor.nbytes > room and shards[-1]:
-            shards.append([])
-            room = max_bytes
-        shards[-1].append(name)
-        room -= tensor.nbytes
-    return shards
-
-
-def _shard_files(count: int) -> list[str]:
-    if count == 1:
-        return [SINGLE_FILE]
-    return [f"model-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
-
-
-def _remove_stale(folder: Path, files: Sequence[str]) -> None:
-    """Delete weights of an earlier save, which would be read instead of these."""
-    stale = {*folder.glob("model-*-of-*.safetensors"), folder / SINGLE_FILE}
-    if len(files) == 1:
-        stale.add(folder / INDEX_FILE)
-    for path in stale - {folder / file for file in files}:
-        path.unlink(missing_ok=True)
-
-
-def _write_json(path: Path, data: object) -> None:
-    text = json.dumps(data, indent=2) + "\n"
-    _replace(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a scratch file beside ``path``, then let it take the place of ``path``."""
-    scratch = path.with_name(path.name + ".partial")
-    write(scratch)
-    scratch.chmod(0o644)  # safetensors makes files that only their owner reads
-    scratch.replace(path)

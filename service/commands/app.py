@@ -13,6 +13,7 @@ from service.commands import (
     hamiltonian,
     independent_set,
     models,
+    quantize,
     serve,
     sudoku,
     train,
@@ -32,6 +33,7 @@ app.command()(color.color)
 app.command()(independent_set.independent_set)
 app.command()(hamiltonian.hamiltonian)
 app.command()(models.models)
+app.command()(quantize.quantize)
 app.command()(demo.demo)
 app.add_typer(train.app, name="train")
 

@@ -23,18 +23,29 @@ from engine.kernels import (
     gpu_acceptance,
     gpu_add_norm,
     gpu_denoising_head,
+    gpu_expert_sum,
     gpu_gated_gelu,
     gpu_rotary_norm,
     gpu_segment_attention,
     gpu_soft_embedding,
+    gpu_weight_product,
     gpu_write_pages,
 )
+from engine.kernels.gpu_weight_tile import IN_TILE, KINDS, STAGES
 from engine.kernels.segment_attention import PAGE
+from engine.precision.precision import Precision
 
 HOPPER = GPUTarget("cuda", 90, 32)
 #: Bytes that a program may have of shared memory there.
 SHARED = 227 * 1024
 OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
+KEPT = {
+    Precision.FLOAT32: ("*fp32", "*fp32"),
+    Precision.BFLOAT16: ("*bf16", "*fp32"),
+    Precision.FP8: ("*u8", "*fp32"),
+    Precision.INT8: ("*i8", "*fp32"),
+    Precision.INT4: ("*u8", "*bf16"),
+}
 #: Kernel, types, constants, and warps or more options.
 Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 
@@ -123,6 +134,30 @@ def heads_and_pages() -> Iterator[Case]:
         yield gpu_write_pages._write, types, {"page_size": PAGE, "block": 2048}, 8
 
 
+def weights() -> Iterator[Case]:
+    """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
+    types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
+    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 4
+    for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
+        types |= dict.fromkeys(("x", "y", "inner", "parts"), f"*{name}")
+        yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
+        for precision, (values, scales) in KEPT.items():
+            kept = types | {"values": values, "scales": scales}
+            chosen = {"kind": KINDS[precision].value, "operand": OPERANDS[dtype]}
+            chosen |= {"in_tile": IN_TILE[dtype]}
+            for out_tile, row_tile, warps in gpu_weight_product.tiles_of(dtype):
+                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile}
+                yield gpu_weight_product._product, kept, tile | {"inputs": 2816}, staged(warps)
+            for out_tile, row_tile, warps in gpu_expert_sum.tiles_of(dtype):
+                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile, "expert_block": 128}
+                yield gpu_expert_sum._gate_up, kept, tile | {"hidden": 2816}, staged(warps)
+                yield gpu_expert_sum._down, kept, tile | {"size": 704}, staged(warps)
+
+
+def staged(warps: int) -> dict[str, int]:
+    return {"num_warps": warps, "num_stages": STAGES}
+
+
 def compiled(
     kernel: Any,
     types: Mapping[str, str],
@@ -157,7 +192,7 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    families = norms, acceptance, head, embedding, attention, heads_and_pages, gates
+    families = norms, acceptance, head, embedding, attention, heads_and_pages, gates, weights
     cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:
         binary = compiled(kernel, types, chosen, options)
@@ -166,6 +201,10 @@ def main() -> None:
         print(f"{kernel.__name__} {chosen}: {registers} registers, {shared} B shared", flush=True)
         assert shared <= SHARED, f"{shared} B of shared memory, {SHARED} B there are"
         assert not spilled, f"{spilled} B spilled"
+        if "out_tile" in chosen and chosen["operand"] == tl.bfloat16:
+            used = set(re.findall(r"(?:wgmma\.mma_async|mma\.sync)\S+", binary.asm["ptx"]))
+            only = f"wgmma.mma_async.sync.aligned.m64n{chosen['row_tile']}k16.f32.bf16.bf16"
+            assert used == {only}, f"{used}: the bits of a row may depend on their number"
 
 
 if __name__ == "__main__":
