@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.config import LayerConfig, LayerType, ModelConfig
 from engine.kernels.layer_norms import LayerNorms
 from engine.model import DiffusionGemma
+from engine.precision.precision import Precision
 from engine.precision.weight import Weight
 
 
@@ -105,6 +106,11 @@ class TextWeights:
     def dtype(self) -> torch.dtype:
         """Of activations."""
         return self.embeddings.values.dtype
+
+    @property
+    def precision(self) -> Precision:
+        """Of the matrices."""
+        return self.conditioning.down.precision
 
     @classmethod
     def read(cls, config: ModelConfig, source: WeightSource) -> TextWeights:

@@ -65,11 +65,10 @@ def small_model(seed: int = 0, **changes: object) -> DiffusionGemma:
     return model.requires_grad_(False).eval()
 
 
-def text_model(seed: int = 0) -> DiffusionGemma:
-    """A text model, which takes prompts."""
-    return small_model(
-        seed, relations=RelationConfig(), positions="rotary", first_belief="zero", task="text"
-    )
+def plain_model(seed: int = 0, **changes: object) -> DiffusionGemma:
+    """A text model: without relations, with rotary positions, it takes prompts."""
+    plain: dict[str, object] = {"positions": "rotary", "first_belief": "zero", "task": "text"}
+    return small_model(seed, relations=RelationConfig(), **plain | changes)
 
 
 def free_model(seed: int = 0) -> DiffusionGemma:

@@ -12,7 +12,7 @@ from engine.domain_sets import DomainSets
 from engine.kernels.denoising_head import plain_denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import plain_soft_embedding, soft_embedding
-from tests.engine.factories import text_model
+from tests.engine.factories import plain_model
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES, NEAR, random_head, random_noise
 
 pytest.importorskip("triton")
@@ -91,7 +91,7 @@ def test_strides_do_not_matter() -> None:
 
 
 def test_the_reference_is_how_the_model_embeds_a_belief() -> None:
-    model = text_model()
+    model = plain_model()
     table = model.embed_tokens.weight
     logits, held, noise = random_head((2, 16, len(table)), 4, restricted=True)
     logits = replace(logits, cells=torch.arange(32, device=DEVICE))
