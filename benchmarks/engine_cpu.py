@@ -3,9 +3,10 @@
 Every bundled checkpoint, batches of problems (``engine_cases``) that are a few steps into being
 solved, for 1 and all threads. Both sides get the same canvas and belief, and what transformers is
 handed is made ready outside the clock: the relation that each head sees as additive float masks, an
-empty cache, logits instead of a belief. All contestants take turns within one run. A turn is a pause, in which the threads of the one before,
-which spin for a while, go to sleep; a step that is not timed, because steps follow each other; and
-one that is. Figures are medians. Columns, in milliseconds:
+empty cache, logits instead of a belief. All contestants take turns within one run. A turn is a
+pause, in which the threads of the one before, which spin for a while, go to sleep; a step that is
+not timed, because steps follow each other; and one that is. Figures are medians. Columns, in
+milliseconds:
 
   transformers   decoder forward of DiffusionGemmaForBlockDiffusion (sdpa)
   reference      DiffusionGemma.decode, eager PyTorch
