@@ -54,16 +54,17 @@ class DecoderInputs:
 
     @classmethod
     def of(
-        cls, canvas: Tensor, belief: Tensor | None, free: Tensor | None, logits: Tensor
+        cls, canvas: Tensor, belief: Tensor | None, free: Tensor | None, logits: Floats
     ) -> DecoderInputs:
         """From tensors on the CPU, which share their memory where they can."""
         batch = len(canvas)
-        nothing = np.zeros((batch, 0, 0), np.float32)
         return cls(
             canvas.contiguous().numpy(),
-            nothing if belief is None else belief.detach().float().contiguous().numpy(),
+            np.zeros((batch, 0, 0), np.float32)
+            if belief is None
+            else belief.detach().float().contiguous().numpy(),
             np.zeros((batch, 0), np.bool_) if free is None else free.contiguous().numpy(),
-            logits.numpy(),
+            logits,
         )
 
 
@@ -123,9 +124,9 @@ class CpuDecoder:
         Raises:
             ValueError: the plan is for another length or number of canvases, or has a prompt.
         """
-        logits = torch.zeros(*canvas.shape, self.vocabulary)
+        logits = np.zeros((*canvas.shape, self.vocabulary), np.float32)
         self.run(plan, DecoderInputs.of(canvas, belief, free, logits))
-        return logits
+        return torch.from_numpy(logits)
 
     @property
     def vocabulary(self) -> int:

@@ -278,6 +278,7 @@ def _elementwise(arity: int, emit: Callable[..., Value]) -> Any:
 add = _elementwise(2, lambda builder, a, b: builder.fadd(a, b))
 sub = _elementwise(2, lambda builder, a, b: builder.fsub(a, b))
 mul = _elementwise(2, lambda builder, a, b: builder.fmul(a, b))
+div = _elementwise(2, lambda builder, a, b: builder.fdiv(a, b))
 fma = _elementwise(3, multiply_add)
 maximum = _elementwise(2, larger)
 minimum = _elementwise(2, smaller)
@@ -336,18 +337,25 @@ def where(context, flags, at, vector, other):
     return lanes(flags, types.intp, lanes, lanes), codegen
 
 
-@intrinsic
-def total(context, vector):
-    """The sum of the lanes, halves first: float32."""
+def _across(join: Callable[[Builder, Value, Value], Value]) -> Any:
+    """A numba function that joins the lanes, halves first: float32."""
 
-    def codegen(context, builder, signature, arguments):
-        vector = arguments[0]
-        for half in (8, 4, 2, 1):
-            other = shuffle(builder, vector, vector, [(i + half) % LANES for i in range(LANES)])
-            vector = builder.fadd(vector, other)
-        return builder.extract_element(vector, _I32(0))
+    @intrinsic
+    def joined(context, vector):
+        def codegen(context, builder, signature, arguments):
+            vector = arguments[0]
+            for half in (8, 4, 2, 1):
+                picks = [(i + half) % LANES for i in range(LANES)]
+                vector = join(builder, vector, shuffle(builder, vector, vector, picks))
+            return builder.extract_element(vector, _I32(0))
 
-    return types.float32(vector), codegen
+        return types.float32(vector), codegen
+
+    return joined
+
+
+#: The sum and the largest of the lanes.
+total, peak = _across(lambda builder, a, b: builder.fadd(a, b)), _across(larger)
 
 
 @intrinsic

@@ -31,7 +31,7 @@ def cores_of_members(team: CpuTeam) -> dict[int, set[int]]:
     """Where each member may run while all of them work."""
     together, seen = threading.Barrier(team.threads), dict[int, set[int]]()
 
-    def work(first: int, last: int, member: int) -> None:  # noqa: ARG001  # one canvas each
+    def work(first: int, last: int, member: int) -> None:  # one canvas each
         together.wait(timeout=10)
         seen[member] = os.sched_getaffinity(0)
 
