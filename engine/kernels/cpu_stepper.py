@@ -5,6 +5,7 @@ The thread that decoded a tile samples from it at once, while the logits are in 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from engine.attention import AttentionPlan
@@ -31,12 +32,14 @@ class CpuStepper:
         project: Projection | None,
     ) -> StepResult:
         """See ``Stepper.step``."""
-        shape = torch.Size((*state.canvas.shape, self._decoder.vocabulary))
-        inputs = DecoderInputs.of(state.canvas, state.belief, state.free, torch.empty(shape))
+        batch, length = state.canvas.shape
+        shape = batch, length, self._decoder.vocabulary
+        logits = np.empty(shape, np.float32)
+        inputs = DecoderInputs.of(state.canvas, state.belief, state.free, logits)
         sampling = CpuSampling.of(shape, state.domain, state.settings, state.noise)
 
         def sample(first: int, last: int) -> None:
-            sampling.believe(inputs.logits, first, last)
+            sampling.believe(logits, first, last)
             if project is None:
                 sampling.draw(first, last)
 
