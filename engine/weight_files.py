@@ -1,4 +1,4 @@
-"""Safetensors files on disk: which tensors a folder holds, where their bytes lie, their digest.
+"""Safetensors files on disk: which tensors a folder holds, where their bytes lie.
 
 Knows the file format and shards with an index, as Hugging Face lays them out. Knows no network.
 Format: 8 bytes of header length, a JSON header, then the tensors' bytes
@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 _LENGTH_BYTES = 8
+_CHUNK_BYTES = 8 * 2**20
 
 
 class CheckpointError(ValueError):
@@ -46,11 +43,32 @@ class StoredTensor:
     start: int
     end: int
 
-    def content_hash(self) -> str:
-        """sha256 of its dtype, shape and bytes, hexadecimal."""
+    @property
+    def nbytes(self) -> int:
+        """Its size."""
+        return self.end - self.start
+
+    def content_hash(self, on_read: Callable[[int], object] = lambda _: None) -> str:
+        """sha256 of its dtype, shape and bytes, hexadecimal.
+
+        Args:
+            on_read: told the size of every piece that was read and hashed.
+
+        Raises:
+            CheckpointError: the file is shorter than its header says.
+        """
         digest = hashlib.sha256(f"{self.dtype} {list(self.shape)}\n".encode())
-        data: Any = np.memmap(self.path, np.uint8, "r")  # a buffer, which numpy's stubs do not say
-        digest.update(data[self.start : self.end])
+        buffer = memoryview(bytearray(min(self.nbytes, _CHUNK_BYTES)))
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.start)
+            left = self.nbytes
+            while left:
+                size = file.readinto(buffer[:left])
+                if not size:
+                    raise CheckpointError(f"{self.path} became shorter while it was read")
+                digest.update(buffer[:size])
+                left -= size
+                on_read(size)
         return digest.hexdigest()
 
 
@@ -67,19 +85,6 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     if not (folder / INDEX_FILE).is_file():
         raise CheckpointError(f"{folder} holds neither {SINGLE_FILE} nor {INDEX_FILE}")
     return _read_shards(folder, _read_index(folder / INDEX_FILE))
-
-
-def content_hashes(tensors: Iterable[StoredTensor]) -> dict[StoredTensor, str]:
-    """The content hash of each tensor, in as many threads as there are cores."""
-    distinct = list(dict.fromkeys(tensors))
-    with ThreadPoolExecutor() as pool:  # hashlib lets go of the interpreter lock
-        return dict(zip(distinct, pool.map(StoredTensor.content_hash, distinct), strict=True))
-
-
-def digest_of(hashes: Mapping[str, str]) -> str:
-    """One sha256 over content hashes by name, whatever their order and their files."""
-    lines = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _read_index(path: Path) -> dict[str, str]:

@@ -49,6 +49,8 @@ def configure_logging(level: LogLevel, style: LogFormat, stream: TextIO | None =
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    if level == "info":  # a line for each request to the Hugging Face Hub is detail
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def bind_request_id(request_id: str) -> None:

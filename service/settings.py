@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     Attributes:
         host: address to listen on.
         port: 0 to 65535; 0 takes a free one.
-        models: checkpoint folders; none serves the bundled checkpoint. In the environment,
+        models: checkpoint folders, or models of the Hugging Face Hub as ``ORG/NAME`` or
+            ``ORG/NAME@REVISION``; none serves the bundled checkpoint. In the environment,
             separated by commas.
         device: ``auto`` takes a GPU if there is one; ``cpu``, ``cuda``, ``cuda:1``.
         max_batch: canvases denoised together, 1 to 4096.
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
+        max_context: tokens of a prompt and of what follows it at most, for text models; absent: as
+            many as the model knows and the memory holds.
         threads: CPU threads that the engine computes with; absent: one a core.
     """
 
@@ -60,7 +63,7 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=50051, ge=0, le=65535)
-    models: Annotated[tuple[Path, ...], NoDecode] = ()
+    models: Annotated[tuple[str, ...], NoDecode] = ()
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     max_batch: int = Field(default=64, ge=1, le=4096)
     max_queue: int = Field(default=1024, ge=1, le=1_000_000)
@@ -71,12 +74,15 @@ class Settings(BaseSettings):
     log_format: LogFormat = "json"
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600)
     threads: int | None = Field(default=None, ge=1, le=1024)
+    max_context: int | None = Field(default=None, ge=1, le=2**24)
 
     @field_validator("models", mode="before")
     @classmethod
     def _split_models(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, (list, tuple)):
+            return tuple(str(part) if isinstance(part, Path) else part for part in value)
         return value
 
     @field_validator("log_level", "log_format", mode="before")

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.precision.weight import Weight
 
 
@@ -18,8 +19,15 @@ def expert_sum(x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down
         chosen: int64 [T, k], experts.
         gate_up: [E, 2 I, D], first the gates, then what they gate.
         down: [E, D, I].
+
+    A row's bits do not depend on the other rows.
     """
-    return plain_expert_sum(x, weights, chosen, gate_up, down)
+    if not runs_triton(x) or x.dtype not in (torch.float32, torch.bfloat16):
+        return plain_expert_sum(x, weights, chosen, gate_up, down)
+    from engine.kernels.gpu_expert_sum import gpu_expert_sum
+
+    with on_device_of(x):
+        return gpu_expert_sum(x, weights, chosen, gate_up, down)
 
 
 def plain_expert_sum(

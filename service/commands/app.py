@@ -14,6 +14,7 @@ from service.commands import (
     hamiltonian,
     independent_set,
     models,
+    quantize,
     serve,
     sudoku,
     train,
@@ -34,6 +35,7 @@ app.command()(independent_set.independent_set)
 app.command()(hamiltonian.hamiltonian)
 app.command()(generate.generate)
 app.command()(models.models)
+app.command()(quantize.quantize)
 app.command()(demo.demo)
 app.add_typer(train.app, name="train")
 

@@ -25,9 +25,11 @@ def serve(
         int | None, typer.Option(help="Port; 0 takes a free one.", show_default="50051")
     ] = None,
     model: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help="Checkpoint folder to serve; may be repeated.", show_default="the bundled ones"
+            help="Checkpoint folder to serve, or a model of the Hugging Face Hub as ORG/NAME or "
+            "ORG/NAME@REVISION; may be repeated.",
+            show_default="the bundled ones",
         ),
     ] = None,
     device: Annotated[

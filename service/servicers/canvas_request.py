@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 from inkfill.v1 import canvas_pb2
 
-from engine.canvas import FREE, CanvasRequest, Mask, SamplingParams, Tokens
+from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.client import ModelInfo
+from engine.domain import ANYTHING, Domain
 from service.errors import invalid_argument
 
 
@@ -96,26 +97,27 @@ def _clamps(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) ->
     return clamps
 
 
-def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Mask | None:
-    """Bool [L, V], or None where the request names no domain."""
+def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Domain | None:
+    """None where the request names no domain."""
     if not request.domains:
         return None
     _check_count("domains", len(request.domains), length)
-    domain = np.ones((length, vocabulary), np.bool_)
+    sets = np.zeros((len(request.domains), vocabulary), np.bool_)
+    which = np.full(length, ANYTHING)
     named: dict[int, str] = {}
     for index, item in enumerate(request.domains):
         path = f"domains[{index}]"
-        allowed = _allowed(item, path, vocabulary)
+        sets[index, _allowed(item, path, vocabulary)] = True
         if not item.positions:
             raise invalid_argument(f"{path}.positions", "is empty, accepted: at least one")
         for at, position in enumerate(item.positions):
             _check_position(f"{path}.positions[{at}]", position, length, named)
-            domain[position] = allowed
-    return domain
+            which[position] = index
+    return Domain(sets, which)
 
 
-def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Mask:
-    """Bool [V]: the tokens of one domain."""
+def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Tokens:
+    """The tokens of one domain."""
     if not item.tokens:
         raise invalid_argument(f"{path}.tokens", "is empty, accepted: at least one")
     tokens = np.array(item.tokens, np.int64)
@@ -123,14 +125,12 @@ def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Mask:
     if outside.any():
         at = int(outside.argmax())
         raise invalid_argument(f"{path}.tokens[{at}]", _accepted(int(tokens[at]), vocabulary))
-    allowed = np.zeros(vocabulary, np.bool_)
-    allowed[tokens] = True
-    return allowed
+    return tokens
 
 
-def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Mask) -> None:
+def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Domain) -> None:
     for index, clamp in enumerate(request.clamps):
-        if not domain[clamp.position, clamp.token]:
+        if not domain.allows(np.array([clamp.position]), np.array([clamp.token])).all():
             raise invalid_argument(
                 f"clamps[{index}].token",
                 f"got {clamp.token}, accepted: a token of the domain of position {clamp.position}",

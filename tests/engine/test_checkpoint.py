@@ -20,7 +20,8 @@ from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save
 from engine.config import ConfigError, ModelConfig
 from engine.generation import GenerationParams
 from engine.model import DiffusionGemma
-from engine.weight_files import INDEX_FILE, SINGLE_FILE, digest_of
+from engine.weight_files import INDEX_FILE, SINGLE_FILE
+from engine.weight_hashes import digest_of
 from tests.engine.factories import CELLS, VOCABULARY, latin_relations, small_config
 
 SHARD_BYTES = 20_000

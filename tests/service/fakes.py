@@ -204,7 +204,7 @@ class FakeEngine:
         clamped = request.clamps != FREE
         free = np.ones(request.length, np.int64)
         if request.domain is not None:
-            free = request.domain.argmax(axis=1)
+            free = request.domain.mask().argmax(axis=1)
         if self.right and request.length == 81:
             free = np.array(cells(SOLUTION))
         if self.shows is not None:

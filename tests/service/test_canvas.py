@@ -54,8 +54,10 @@ async def test_clamps_domains_prompt_and_knobs_reach_the_engine(stub, engine):
     (request,) = engine.requests
     assert request.prompt == (7, 8)
     assert request.clamps.tolist() == [-1, -1, 9, -1, -1, -1]
-    assert request.domain[1].nonzero()[0].tolist() == [30, 31]
-    assert request.domain[2:].all()
+    assert request.domain is not None
+    domain = request.domain.mask()
+    assert domain[1].nonzero()[0].tolist() == [30, 31]
+    assert domain[2:].all()
     sampling = request.sampling
     assert (sampling.max_steps, sampling.t_min, sampling.t_max) == (2, 0.25, 0.5)
     assert (sampling.entropy_bound, sampling.stability, sampling.confidence) == (2, 0, 0)

@@ -62,6 +62,7 @@ async def test_the_client_is_imported_without_the_engine() -> None:
     [
         ["--help"],
         ["serve", "--help"],
+        ["quantize", "--help"],
         ["train", "sudoku", "--help"],
         ["train", "graph", "--help"],
         ["color", "--help"],

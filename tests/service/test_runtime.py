@@ -24,7 +24,8 @@ from service.address import BindError
 from service.client import InkfillClient
 from service.client_errors import UnavailableError
 from service.commands.app import app
-from service.runtime import load_models, load_texts, running_server, serve
+from service.model_loading import load_models
+from service.runtime import running_server, serve
 from service.server import Server
 from service.settings import Settings, SettingsError, load_settings
 from tests.engine.factories import plain_model, small_model
@@ -78,14 +79,14 @@ def test_a_damaged_tokenizer_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     settings = load_settings(models=(tmp_path,), device="cpu")
     with pytest.raises(SettingsError, match=r"models: .*tokenizer\.json"):
-        load_texts(settings, load_models(settings))
+        load_models(settings)
 
 
 def test_models_of_other_tasks_have_no_strings(tmp_path: Path) -> None:
     save_checkpoint(small_model(), tmp_path)
     byte_level(tmp_path)
     settings = load_settings(models=(tmp_path,), device="cpu")
-    assert load_texts(settings, load_models(settings)) == {}
+    assert load_models(settings).texts == {}
 
 
 async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(

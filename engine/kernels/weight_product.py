@@ -1,0 +1,34 @@
+"""The product of activations with a weight matrix that is kept in any precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.kernels.triton_device import on_device_of, runs_triton
+
+if TYPE_CHECKING:
+    from engine.precision.weight import Weight
+
+
+def weight_product(x: Tensor, weight: Weight) -> Tensor:
+    """``x W^T``, [T, N] in the dtype of ``x``; a row's bits do not depend on the other rows.
+
+    Args:
+        x: [T, K], float32 or bfloat16.
+        weight: [N, K].
+    """
+    if not runs_triton(x) or x.dtype not in (torch.float32, torch.bfloat16):
+        return plain_weight_product(x, weight)
+    from engine.kernels.gpu_weight_product import gpu_weight_product
+
+    with on_device_of(x):
+        return gpu_weight_product(x, weight)
+
+
+def plain_weight_product(x: Tensor, weight: Weight) -> Tensor:
+    """See ``weight_product``; the weight is dequantised in the dtype of ``x`` first."""
+    return F.linear(x, weight.dequantized().to(x.dtype))

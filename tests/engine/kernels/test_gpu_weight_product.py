@@ -1,0 +1,96 @@
+"""The product in Triton equals that of the dequantised weight, and rows do not see each other."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.kernels.weight_product import plain_weight_product, weight_product
+from engine.precision.precision import Precision
+from engine.precision.quantize import quantize
+from engine.precision.weight import Weight
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES
+
+pytest.importorskip("triton")
+from engine.kernels.gpu_weight_product import gpu_weight_product, tiles_of
+
+SHAPES = [(1, 1, 8), (5, 70, 24), (33, 16, 128), (40, 65, 200), (3, 9, 320)]
+
+
+def random_product(
+    rows: int, outputs: int, inputs: int, precision: Precision, dtype: torch.dtype
+) -> tuple[Tensor, Weight]:
+    generator = torch.Generator().manual_seed(rows * outputs + inputs)
+    matrix = torch.randn(outputs, inputs, generator=generator) * inputs**-0.5
+    x = torch.randn(rows, inputs, generator=generator)
+    return x.to(DEVICE, dtype), quantize(matrix, precision).to(DEVICE)
+
+
+def assert_near(found: Tensor, expected: Tensor) -> None:
+    """bfloat16: weights rounded and not, 2^-9 each, and the results, which may be near 0."""
+    assert found.dtype == expected.dtype
+    near = 1e-6 if found.dtype == torch.float32 else 2.0**-7
+    largest = max(1.0, float(expected.abs().max()))
+    torch.testing.assert_close(found, expected, rtol=near, atol=near * largest)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_product_equals_the_reference(
+    shape: tuple[int, int, int], precision: Precision, dtype: torch.dtype
+) -> None:
+    x, weight = random_product(*shape, precision, dtype)
+    found = weight_product(x, weight)
+    assert_near(found, plain_weight_product(x, weight))
+    exact = x.double() @ weight.dequantized().double().T
+    bound = 1e-6 if dtype == torch.float32 else 2.0**-7
+    assert float((found - exact).norm() / exact.norm()) < bound
+
+
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("tiles", [*tiles_of(torch.bfloat16), *tiles_of(torch.float32)])
+def test_every_tile_says_the_same(tiles: tuple[int, int, int], precision: Precision) -> None:
+    for dtype in DTYPES:
+        x, weight = random_product(70, 130, 136, precision, dtype)
+        assert_near(gpu_weight_product(x, weight, tiles=tiles), plain_weight_product(x, weight))
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_a_row_has_the_same_bits_in_any_company(precision: Precision) -> None:
+    for dtype in DTYPES:
+        x, weight = random_product(200, 66, 136, precision, dtype)
+        whole = weight_product(x, weight)
+        for first, end in ((0, 1), (17, 19), (60, 200)):
+            assert torch.equal(weight_product(x[first:end], weight), whole[first:end])
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("shape", [(4224, 2816), (2816, 2112)])
+def test_on_a_gpu_no_number_of_rows_changes_a_bit(
+    shape: tuple[int, int], precision: Precision
+) -> None:
+    x, weight = random_product(4096, *shape, precision, torch.bfloat16)
+    whole = weight_product(x, weight)
+    for first, end in ((0, 1), (3, 60), (5, 261), (100, 1400)):
+        assert torch.equal(weight_product(x[first:end], weight), whole[first:end])
+
+
+def test_the_rows_may_be_strided() -> None:
+    for precision in Precision:
+        x, weight = random_product(12, 20, 40, precision, torch.float32)
+        for strided in (x.T.contiguous().T, torch.cat((x, x), dim=1)[:, :40]):
+            assert torch.equal(weight_product(strided, weight), weight_product(x, weight))
+
+
+def test_a_band_of_tiles_is_not_left_out() -> None:
+    x, weight = random_product(300, 40, 16, Precision.INT8, torch.float32)
+    found = gpu_weight_product(x, weight, tiles=(16, 16, 1))
+    assert_near(found, plain_weight_product(x, weight))
+
+
+def test_no_rows_make_none() -> None:
+    x, weight = random_product(3, 20, 40, Precision.INT4, torch.bfloat16)
+    assert weight_product(x[:0], weight).shape == (0, 20)
