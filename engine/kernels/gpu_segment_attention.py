@@ -10,11 +10,10 @@ depend on dtype and head size alone. Nothing is split among programs and joined 
 row does not see leaves its sums as they are, to the bit, so that it may be skipped or not.
 
 For a canvas of 256 at 16 heads of 256 over a window of 1,024 that is 5.4 GFLOP and 10 MB of keys
-and values a layer, of which each of 8 programs a head reads its own, from the cache but once.
+and values a layer, which 8 programs a head of keys read each, all but the first from the cache.
 
-How near the reference: float32, sums in another order, 1e-6 of the largest value. In bfloat16
-weights are rounded before they are summed with the values: 2^-8 of the largest, as in PyTorch's
-own fused kernels.
+How near the reference: float32, sums in another order, 1e-5. In bfloat16 weights are rounded before
+they are multiplied with the values, as in PyTorch's own fused kernels: 2^-7.
 """
 
 from __future__ import annotations

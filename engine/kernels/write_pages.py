@@ -15,6 +15,8 @@ def write_pages(
     """Write each segment's tokens to the positions from its ``past`` on, in place.
 
     A ring keeps the last positions that its pages hold; what they leave no room for is not written.
+    What is written there takes the place of what the segment's own attention may still want:
+    attend first.
 
     Args:
         keys: [T, K, d].

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import RopeConfig
 from engine.kernels.rotary_norm import plain_rotary_norm, rotary_norm
 from engine.model import Rotation, rotation_at
 from tests.engine.factories import plain_model
@@ -34,9 +33,7 @@ def random_case(
     spread = 10.0 ** torch.randint(-3, 4, (tokens, rows, 1), generator=generator)
     packed = (spread * torch.randn(tokens, rows, size, generator=generator)).flatten(1)
     weights = (0.5 + torch.rand(2, size, generator=generator)).to(DEVICE, dtype)
-    positions = torch.randint(5000, (1, tokens), generator=generator)
-    rope = RopeConfig(rope_type="default", rope_theta=1e4)
-    cos, sin = (x[0].to(DEVICE) for x in rotation_at(positions, rope, size, dtype))
+    cos, sin = (2 * torch.rand(2, tokens, size, generator=generator) - 1).to(DEVICE, dtype)
     turn = (cos, sin) if turned else None
     return Case(packed.to(DEVICE, dtype), *weights, EPS, turn)
 
