@@ -41,19 +41,7 @@ class TextLane:
             request.validate(config.vocab_size, config.canvas_length)
             self._refuse_structure(request)
             room = request.length
-        most = self.max_context - room
-        if most < 0:
-            raise CanvasError(
-                "max_tokens",
-                f"asks for canvases of {room} tokens, accepted: at most {self.max_context}, prompt "
-                "included",
-            )
-        if len(request.prompt) > most:
-            raise CanvasError(
-                "prompt",
-                f"got {len(request.prompt)} tokens, accepted: at most {most} before {room} new "
-                f"ones, {self.max_context} in all",
-            )
+        check_context(len(request.prompt), room, self.max_context)
 
     def _refuse_structure(self, request: CanvasRequest) -> None:
         for name in ("relations", "constraint"):
@@ -88,3 +76,27 @@ class TextLane:
     def clear(self) -> None:
         """See ``Lane.clear``."""
         self._batch.clear()
+
+
+def check_context(prompt: int, room: int, max_context: int) -> None:
+    """Refuse what does not fit into a model's context.
+
+    Args:
+        prompt: its tokens.
+        room: tokens of the canvases after it.
+        max_context: tokens of both together at most.
+
+    Raises:
+        CanvasError: naming the prompt, or ``max_tokens`` where no prompt would fit before.
+    """
+    if room > max_context:
+        raise CanvasError(
+            "max_tokens",
+            f"asks for canvases of {room} tokens, accepted: at most {max_context}, prompt included",
+        )
+    if prompt > max_context - room:
+        raise CanvasError(
+            "prompt",
+            f"got {prompt} tokens, accepted: at most {max_context - room} before {room} new ones, "
+            f"{max_context} in all",
+        )

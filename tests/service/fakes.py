@@ -18,6 +18,7 @@ from engine.client import (
 )
 from engine.ending import Ending
 from engine.text.request import CanvasCommit, CanvasDraft, TextFinish, TextRequest, TextResult
+from engine.text.text_lane import check_context
 
 SUDOKU = ModelInfo(
     name="oracle",
@@ -129,6 +130,8 @@ class FakeEngine:
     ) -> CanvasResult:
         info = self.model(model)
         request.validate(info.vocabulary, info.canvas_length)
+        if info.max_context:
+            check_context(len(request.prompt), request.length, info.max_context)
         with self._under_way(info):
             self.requests.append(request)
             return await self._denoise(request, on_draft)
