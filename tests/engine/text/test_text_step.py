@@ -88,8 +88,8 @@ def test_steps_equal_the_dense_samplers_on_the_reference_network(seed: int) -> N
     domain = DomainSets.stack([r.domain for r in requests()], LENGTH, weights.device)
     around = Surroundings.of(Past(cached, pages), state.free, domain)  # type: ignore[arg-type]
     for expected in reference_steps(model, state, 4):
-        step = stepper.step(state, around)
-        state = state.after(step)
+        moved = stepper.step(state, around)
+        step, state = moved.step, moved.state
         for name in ("canvas", "draft", "accepted"):
             assert torch.equal(getattr(step, name), getattr(expected, name)), name
         torch.testing.assert_close(step.entropy, expected.entropy, atol=1e-4, rtol=1e-4)
