@@ -8,8 +8,8 @@ is and wherever in the tile the element lies: N says for how many rows an instru
 So the tile of rows may be chosen by their number, and the bits of a row do not change; nor with the
 tile of outputs. K is cut by its size alone, in order, and nothing is added atomically.
 
-What is decoded is exact in bfloat16: integers up to 256, and float8_e4m3fn. Scales multiply sums in
-float32, those of an output at the end, those of a group of int4 when the group is summed.
+Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, those of an
+output at the end, those of a group of int4 when the group is summed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu_numbers import INTERPRETED, nearest
-from engine.precision.nibbles import OFFSET
+from engine.kernels.gpu_decoding import FLOAT, FP8, INT4, INT8, decoded, decoded_quarters
+from engine.kernels.gpu_numbers import INTERPRETED
 from engine.precision.precision import GROUP, Precision
 
 if TYPE_CHECKING:
     from engine.precision.weight import Weight
 
 #: How values are kept, for kernels.
-FLOAT, FP8, INT8, INT4 = (tl.constexpr(i) for i in range(4))
 KINDS = {
     Precision.FLOAT32: FLOAT,
     Precision.BFLOAT16: FLOAT,
@@ -37,12 +36,11 @@ KINDS = {
     Precision.INT8: INT8,
     Precision.INT4: INT4,
 }
+_READ_AS = {Precision.FP8: torch.uint8, Precision.INT4: torch.int16}
 #: Tiles that are on their way from memory at a time.
 STAGES = 4
-#: Inputs of a tile, but for int4, whose tiles are half groups.
+#: Inputs of a tile, but for int4, whose tiles are quarters of a group.
 IN_TILE = {torch.bfloat16: 64, torch.float32: 32}
-_OFFSET = tl.constexpr(OFFSET)
-_FP8_SCALE = tl.constexpr(2.0**120)
 
 
 def operand_of(x: Tensor) -> tl.dtype:
@@ -57,26 +55,11 @@ def operand_of(x: Tensor) -> tl.dtype:
 
 
 def kept(weight: Weight) -> tuple[Tensor, Tensor]:
-    """Values and scales as kernels read them: float8 as bytes, and something for no scales."""
+    """Values and scales as kernels read them: as integers, and something for no scales."""
     values = weight.values.contiguous()
-    values = values.view(torch.uint8) if values.dtype == torch.float8_e4m3fn else values
+    if weight.precision in _READ_AS:
+        values = values.view(_READ_AS[weight.precision])
     return values, values if weight.scales is None else weight.scales.contiguous()
-
-
-@triton.jit
-def decoded(raw, kind: tl.constexpr, wanted: tl.constexpr, operand: tl.constexpr):
-    """Values as they are kept -> what is multiplied, without scales. ``wanted``: the dtype of x."""
-    if kind == FLOAT:
-        result = nearest(raw.to(tl.float32), wanted).to(operand)
-    elif kind == FP8:
-        # Sign, 4 bits of exponent and 3 of fraction, put where float32 has them, are the number,
-        # also a subnormal one, times 2^(7 - 127).
-        bits = raw.to(tl.uint32)
-        bits = ((bits & 0x80) << 24) | ((bits & 0x7F) << 20)
-        result = (bits.to(tl.float32, bitcast=True) * _FP8_SCALE).to(operand)
-    else:
-        result = raw.to(operand)
-    return result
 
 
 @triton.jit
@@ -118,36 +101,31 @@ def weight_times_rows(
     x_at = x + row_at[None, :]
     if kind == INT4:
         tail: tl.constexpr = inputs % size
-        half: tl.constexpr = size // 2
-        bytes_at = values + (out * (inputs // 2))[:, None]
+        quarter: tl.constexpr = size // 4
+        fours_at = values + (out * (inputs // 4))[:, None]
         scale_at = scales + out * ((inputs + size - 1) // size)
         for group in range(inputs // size):
             total = _add_group(
                 total,
-                bytes_at,
-                scale_at,
-                x_at,
+                fours_at + group * quarter,
+                scale_at + group,
+                x_at + group * size,
                 out_held,
                 row_held,
-                group,
-                half,
-                half,
-                size,
+                quarter,
+                quarter,
                 operand,
             )
         if tail:
-            block: tl.constexpr = 16 if tail <= 32 else (32 if tail <= 64 else half)
             total = _add_group(
                 total,
-                bytes_at,
-                scale_at,
-                x_at,
+                fours_at + (inputs // size) * quarter,
+                scale_at + inputs // size,
+                x_at + inputs // size * size,
                 out_held,
                 row_held,
-                inputs // size,
-                tail // 2,
-                block,
-                size,
+                tail // 4,
+                16 if tail <= 64 else quarter,
                 operand,
             )
     else:
@@ -169,29 +147,31 @@ def weight_times_rows(
 @triton.jit
 def _add_group(
     total,
-    bytes_at,
+    fours_at,
     scale_at,
     x_at,
     out_held,
     row_held,
-    group,
-    half: tl.constexpr,
+    quarter: tl.constexpr,
     block: tl.constexpr,
-    size: tl.constexpr,
     operand: tl.constexpr,
 ):
-    """Add a group of int4: ``half`` bytes an output, the first half of the group low in them."""
+    """Add a group of int4, each of whose ``quarter`` times 16 bits holds one of each quarter."""
     at = tl.arange(0, block)
-    held = at < half
-    mask = out_held[:, None] & held[None, :]
-    both = tl.load(bytes_at + (group * (size // 2) + at)[None, :], mask=mask, other=0)
-    k = (group * size + at)[:, None]
-    mask = held[:, None] & row_held[None, :]
-    first = tl.load(x_at + k, mask=mask, other=0.0).to(operand)
-    second = tl.load(x_at + k + half, mask=mask, other=0.0).to(operand)
-    low = (both & 15).to(tl.int8) - _OFFSET
-    high = (both >> 4).to(tl.int8) - _OFFSET
-    part = tl.dot(low.to(operand), first, input_precision="ieee", out_dtype=total.dtype)
-    part = tl.dot(high.to(operand), second, part, input_precision="ieee", out_dtype=total.dtype)
-    scale = tl.load(scale_at + group, mask=out_held, other=0.0).to(tl.float32)
+    held = at < quarter
+    fours = tl.load(fours_at + at[None, :], mask=out_held[:, None] & held[None, :], other=0)
+    first, second, third, fourth = decoded_quarters(fours, operand)
+    x_at, mask = x_at + at[:, None], held[:, None] & row_held[None, :]
+    part = tl.zeros(total.shape, total.dtype)
+    part = _add_quarter(part, first, x_at, mask)
+    part = _add_quarter(part, second, x_at + quarter, mask)
+    part = _add_quarter(part, third, x_at + 2 * quarter, mask)
+    part = _add_quarter(part, fourth, x_at + 3 * quarter, mask)
+    scale = tl.load(scale_at, mask=out_held, other=0.0).to(tl.float32)
     return total + part * scale[:, None]
+
+
+@triton.jit
+def _add_quarter(part, left, x_at, mask):
+    rows = tl.load(x_at, mask=mask, other=0.0).to(left.dtype)
+    return tl.dot(left, rows, part, input_precision="ieee", out_dtype=part.dtype)

@@ -18,7 +18,7 @@ class Precision(enum.Enum):
         BFLOAT16: as it is.
         FP8: float8_e4m3fn, a scale an output.
         INT8: -127..127, a scale an output.
-        INT4: -8..7, two a byte, a scale for ``GROUP`` inputs of an output.
+        INT4: -8..7, two a byte, K a multiple of 4, a scale for ``GROUP`` inputs of an output.
     """
 
     FLOAT32 = "float32"

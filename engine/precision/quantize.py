@@ -40,7 +40,7 @@ def quantize(tensor: Tensor, precision: Precision) -> Weight:
         precision: floats are cast, all others made of float32.
 
     Raises:
-        ValueError: a value is not finite, or K is odd for int4.
+        ValueError: a value is not finite, or K is no multiple of 4 for int4.
     """
     if precision.scale_dtype is None:
         return Weight(tensor.to(precision.dtype))

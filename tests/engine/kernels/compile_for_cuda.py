@@ -39,7 +39,7 @@ KEPT = {
     Precision.BFLOAT16: ("*bf16", "*fp32"),
     Precision.FP8: ("*u8", "*fp32"),
     Precision.INT8: ("*i8", "*fp32"),
-    Precision.INT4: ("*u8", "*bf16"),
+    Precision.INT4: ("*i16", "*bf16"),
 }
 Case = tuple[Any, dict[str, str], dict[str, Any], int]
 
