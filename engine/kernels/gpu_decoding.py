@@ -1,14 +1,14 @@
 """How Triton kernels turn values as they are kept into what tensor cores multiply, without scales.
 
 All are exact in bfloat16: integers up to 256, and float8_e4m3fn. A step of one canvas decodes 25
-billion values, 0.9 ms for every instruction that one takes on 132 multiprocessors; that is why two
-are decoded at a time where the compiler would not, in 11 instructions for 8 of int4 and 11 for 4 of fp8.
+billion values, 0.9 ms for every instruction that one takes on 132 multiprocessors. So two are
+decoded at a time, where the compiler would not: 8 of int4 take 11 instructions, 4 of int8 7 and 4
+of fp8 9.
 """
 
 import triton
 import triton.language as tl
 
-from engine.kernels.gpu_numbers import nearest
 from engine.precision.nibbles import OFFSET
 
 #: How values are kept.
@@ -19,21 +19,32 @@ FLOAT, FP8, INT8, INT4 = (tl.constexpr(i) for i in range(4))
 _FP8_SCALE = tl.constexpr(2.0**120)
 _OFFSET = tl.constexpr(OFFSET)
 
-#: 4 bytes -> 2 + 2 bfloat16. A byte goes to the top of each half, its exponent and fraction 4 bits
-#: down from there; then it is multiplied by 2^120.
+#: Twice 16 bits -> 2 bfloat16 of their low bytes and 2 of their high ones. With its byte at the top
+#: of 16 bits, exponent and fraction go 4 down; then it is multiplied by 2^120.
 FP8_PTX = tl.constexpr("""{
-    .reg .b32 a, b, s, t, k;
+    .reg .b32 a, b, c, k;
     mov.b32 k, 0x7B807B80;
-    prmt.b32 a, $2, 0, 0x1404;
-    prmt.b32 b, $2, 0, 0x3424;
-    shr.b32 s, a, 4;
-    shr.b32 t, b, 4;
-    and.b32 s, s, 0x07F007F0;
-    and.b32 t, t, 0x07F007F0;
-    lop3.b32 s, a, 0x80008000, s, 0xEA;
-    lop3.b32 t, b, 0x80008000, t, 0xEA;
-    mul.bf16x2 $0, s, k;
-    mul.bf16x2 $1, t, k;
+    shl.b32 a, $2, 8;
+    shr.b32 b, a, 4;
+    shr.b32 c, $2, 4;
+    and.b32 b, b, 0x07F007F0;
+    and.b32 c, c, 0x07F007F0;
+    lop3.b32 b, a, 0x80008000, b, 0xEA;
+    lop3.b32 c, $2, 0x80008000, c, 0xEA;
+    mul.bf16x2 $0, b, k;
+    mul.bf16x2 $1, c, k;
+}""")
+#: The same of integers. Their low 7 bits below the exponent of 128 are 128 more than themselves;
+#: the sign, put there, makes 256 of 128, and that is subtracted.
+INT8_PTX = tl.constexpr("""{
+    .reg .b32 a, b, c, d;
+    shr.b32 c, $2, 8;
+    lop3.b32 a, $2, 0x007F007F, 0x43004300, 0xEA;
+    lop3.b32 b, $2, 0x00800080, 0x43004300, 0xEA;
+    lop3.b32 d, c, 0x00800080, 0x43004300, 0xEA;
+    lop3.b32 c, c, 0x007F007F, 0x43004300, 0xEA;
+    sub.bf16x2 $0, a, b;
+    sub.bf16x2 $1, c, d;
 }""")
 #: Twice 16 bits -> 2 bfloat16 of each of their nibbles. A nibble below the exponent of 128 is 128
 #: more than itself; of that 136 is subtracted.
@@ -55,21 +66,31 @@ INT4_PTX = tl.constexpr("""{
 
 
 @triton.jit
-def decoded(raw, kind: tl.constexpr, wanted: tl.constexpr, operand: tl.constexpr):
-    """Values of all kinds but INT4 -> ``operand``; floats are rounded to ``wanted`` before."""
-    if kind == FLOAT:
-        result = nearest(raw.to(tl.float32), wanted).to(operand)
-    elif kind == INT8:
-        result = raw.to(operand)
-    elif operand == tl.bfloat16:
-        result = tl.inline_asm_elementwise(
-            FP8_PTX, "=r,=r,r", [raw], dtype=tl.bfloat16, is_pure=True, pack=4
+def decoded_halves(pairs, kind: tl.constexpr, operand: tl.constexpr):
+    """16 bits of FP8 or INT8 -> their low bytes and their high ones, each as ``operand``."""
+    if operand == tl.bfloat16:
+        ptx: tl.constexpr = FP8_PTX if kind == FP8 else INT8_PTX
+        low, high = tl.inline_asm_elementwise(
+            ptx,
+            "=r,=r,r",
+            [pairs],
+            dtype=(tl.bfloat16, tl.bfloat16),
+            is_pure=True,
+            pack=2,
         )
+    elif kind == INT8:
+        low, high = pairs.to(tl.int8).to(operand), (pairs >> 8).to(tl.int8).to(operand)
     else:
-        bits = raw.to(tl.uint32)
-        bits = ((bits & 0x80) << 24) | ((bits & 0x7F) << 20)
-        result = (bits.to(tl.float32, bitcast=True) * _FP8_SCALE).to(operand)
-    return result
+        low, high = _float8(pairs, operand), _float8(pairs >> 8, operand)
+    return low, high
+
+
+@triton.jit
+def _float8(raw, operand: tl.constexpr):
+    """The low bytes of integers as float8_e4m3fn -> ``operand``."""
+    bits = raw.to(tl.uint32)
+    bits = ((bits & 0x80) << 24) | ((bits & 0x7F) << 20)
+    return (bits.to(tl.float32, bitcast=True) * _FP8_SCALE).to(operand)
 
 
 @triton.jit

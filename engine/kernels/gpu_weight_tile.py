@@ -21,8 +21,16 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu_decoding import FLOAT, FP8, INT4, INT8, decoded, decoded_quarters
-from engine.kernels.gpu_numbers import INTERPRETED
+from engine.kernels.gpu_decoding import (
+    FLOAT,
+    FP8,
+    INT4,
+    INT8,
+    decoded_halves,
+    decoded_quarters,
+)
+from engine.kernels.gpu_numbers import INTERPRETED, nearest
+from engine.precision.pairs import BLOCK
 from engine.precision.precision import GROUP, Precision
 
 if TYPE_CHECKING:
@@ -36,10 +44,9 @@ KINDS = {
     Precision.INT8: INT8,
     Precision.INT4: INT4,
 }
-_READ_AS = {Precision.FP8: torch.uint8, Precision.INT4: torch.int16}
 #: Tiles that are on their way from memory at a time.
 STAGES = 4
-#: Inputs of a tile, but for int4, whose tiles are quarters of a group.
+#: Inputs of a tile of floats.
 IN_TILE = {torch.bfloat16: 64, torch.float32: 32}
 
 
@@ -55,10 +62,9 @@ def operand_of(x: Tensor) -> tl.dtype:
 
 
 def kept(weight: Weight) -> tuple[Tensor, Tensor]:
-    """Values and scales as kernels read them: as integers, and something for no scales."""
+    """Values and scales as kernels read them: in 16 bits, and something for no scales."""
     values = weight.values.contiguous()
-    if weight.precision in _READ_AS:
-        values = values.view(_READ_AS[weight.precision])
+    values = values if weight.scales is None else values.view(torch.int16)
     return values, values if weight.scales is None else weight.scales.contiguous()
 
 
@@ -78,6 +84,7 @@ def weight_times_rows(
     row_tile: tl.constexpr,
     in_tile: tl.constexpr,
     size: tl.constexpr = GROUP,
+    block: tl.constexpr = BLOCK,
 ):
     """``W x^T`` for some outputs and rows, float32 [out_tile, row_tile].
 
@@ -94,8 +101,9 @@ def weight_times_rows(
         operand: what is multiplied.
         out_tile: a multiple of 64 for tensor cores.
         row_tile: a multiple of 16.
-        in_tile: inputs at a time.
+        in_tile: inputs of floats at a time.
         size: of a group of int4.
+        block: of inputs of fp8 and int8.
     """
     total = tl.zeros([out_tile, row_tile], tl.float64 if operand == tl.float64 else tl.float32)
     x_at = x + row_at[None, :]
@@ -128,20 +136,66 @@ def weight_times_rows(
                 16 if tail <= 64 else quarter,
                 operand,
             )
-    else:
+    elif kind == FLOAT:
         values_at = values + (out * inputs)[:, None]
         for first in range(0, inputs, in_tile):
             k = first + tl.arange(0, in_tile)
             held = k < inputs
             raw = tl.load(values_at + k[None, :], mask=out_held[:, None] & held[None, :], other=0)
-            rows = tl.load(x_at + k[:, None], mask=held[:, None] & row_held[None, :], other=0.0)
-            left = decoded(raw, kind, x.dtype.element_ty, operand)
-            total = tl.dot(
-                left, rows.to(operand), total, input_precision="ieee", out_dtype=total.dtype
+            left = nearest(raw.to(tl.float32), x.dtype.element_ty).to(operand)
+            total = _add_part(total, left, x_at + k[:, None], held[:, None] & row_held[None, :])
+    else:
+        rest: tl.constexpr = inputs % block
+        half: tl.constexpr = block // 2
+        pairs_at = values + (out * (inputs // 2))[:, None]
+        for first in range(0, inputs // block):
+            total = _add_block(
+                total,
+                pairs_at + first * half,
+                x_at + first * block,
+                out_held,
+                row_held,
+                half,
+                half,
+                kind,
+                operand,
             )
-        if kind != FLOAT:
-            total = total * tl.load(scales + out, mask=out_held, other=0.0)[:, None]
+        if rest:
+            total = _add_block(
+                total,
+                pairs_at + (inputs // block) * half,
+                x_at + inputs // block * block,
+                out_held,
+                row_held,
+                rest // 2,
+                16 if rest <= 32 else half,
+                kind,
+                operand,
+            )
+        total = total * tl.load(scales + out, mask=out_held, other=0.0)[:, None]
     return total.to(tl.float32)
+
+
+@triton.jit
+def _add_block(
+    total,
+    pairs_at,
+    x_at,
+    out_held,
+    row_held,
+    half: tl.constexpr,
+    width: tl.constexpr,
+    kind: tl.constexpr,
+    operand: tl.constexpr,
+):
+    """Add a block of fp8 or int8, each of whose ``half`` times 16 bits holds one of each half."""
+    at = tl.arange(0, width)
+    held = at < half
+    pairs = tl.load(pairs_at + at[None, :], mask=out_held[:, None] & held[None, :], other=0)
+    low, high = decoded_halves(pairs, kind, operand)
+    x_at, mask = x_at + at[:, None], held[:, None] & row_held[None, :]
+    total = _add_part(total, low, x_at, mask)
+    return _add_part(total, high, x_at + half, mask)
 
 
 @triton.jit
@@ -153,25 +207,25 @@ def _add_group(
     out_held,
     row_held,
     quarter: tl.constexpr,
-    block: tl.constexpr,
+    width: tl.constexpr,
     operand: tl.constexpr,
 ):
     """Add a group of int4, each of whose ``quarter`` times 16 bits holds one of each quarter."""
-    at = tl.arange(0, block)
+    at = tl.arange(0, width)
     held = at < quarter
     fours = tl.load(fours_at + at[None, :], mask=out_held[:, None] & held[None, :], other=0)
     first, second, third, fourth = decoded_quarters(fours, operand)
     x_at, mask = x_at + at[:, None], held[:, None] & row_held[None, :]
     part = tl.zeros(total.shape, total.dtype)
-    part = _add_quarter(part, first, x_at, mask)
-    part = _add_quarter(part, second, x_at + quarter, mask)
-    part = _add_quarter(part, third, x_at + 2 * quarter, mask)
-    part = _add_quarter(part, fourth, x_at + 3 * quarter, mask)
+    part = _add_part(part, first, x_at, mask)
+    part = _add_part(part, second, x_at + quarter, mask)
+    part = _add_part(part, third, x_at + 2 * quarter, mask)
+    part = _add_part(part, fourth, x_at + 3 * quarter, mask)
     scale = tl.load(scale_at, mask=out_held, other=0.0).to(tl.float32)
     return total + part * scale[:, None]
 
 
 @triton.jit
-def _add_quarter(part, left, x_at, mask):
+def _add_part(part, left, x_at, mask):
     rows = tl.load(x_at, mask=mask, other=0.0).to(left.dtype)
     return tl.dot(left, rows, part, input_precision="ieee", out_dtype=part.dtype)

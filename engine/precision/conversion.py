@@ -17,7 +17,6 @@ from typing import Any
 from torch import Tensor
 
 from engine.checkpoint import CONFIG_FILE, GENERATION_FILE, StoredCheckpoint
-from engine.precision.nibbles import unpackable
 from engine.precision.precision import Precision
 from engine.precision.quantization import KEY, QUANTIZED, SCALES, VALUES, Quantization, is_quantized
 from engine.precision.quantize import quantize, squared_error
@@ -157,9 +156,10 @@ class _Conversion:
     def _quantized(self, name: str) -> Portion:
         stored, shape = stored_names(name)[0], self.weights[name]
         values, scales = stored + VALUES, stored + SCALES
-        complaint = unpackable(shape[-1])
-        if complaint and self.precision is Precision.INT4:
-            raise ConversionError(f"{stored}: {complaint}")
+        try:
+            self.precision.refuse(shape[-1])
+        except ValueError as error:
+            raise ConversionError(f"{stored}: {error}") from None
 
         def make() -> dict[str, Tensor]:
             tensor = self._read(name)

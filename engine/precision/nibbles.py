@@ -14,26 +14,11 @@ from engine.precision.precision import GROUP
 
 #: What is added to a value, so that -8..7 becomes 0..15.
 OFFSET = 8
-#: Inputs in 16 bits.
-QUARTERS = 4
 
 
 def packed(values: Tensor) -> Tensor:
-    """Integers in -8..7, [..., K] -> uint8 [..., K / 2].
-
-    Raises:
-        ValueError: K is no multiple of 4.
-    """
-    if complaint := unpackable(values.shape[-1]):
-        raise ValueError(complaint)
+    """Integers in -8..7, [..., K] with K a multiple of 4 -> uint8 [..., K / 2]."""
     return torch.cat([_packed(x) for x in torch.split(values, GROUP, dim=-1)], dim=-1)
-
-
-def unpackable(inputs: int) -> str:
-    """Why so many inputs cannot be packed; nothing if they can."""
-    if inputs % QUARTERS == 0:
-        return ""
-    return f"int4 keeps inputs in fours, but there are {inputs}"
 
 
 def unpacked(bytes_of: Tensor) -> Tensor:
@@ -42,7 +27,7 @@ def unpacked(bytes_of: Tensor) -> Tensor:
 
 
 def _packed(group: Tensor) -> Tensor:
-    quarters = (group + OFFSET).to(torch.uint8).chunk(QUARTERS, dim=-1)
+    quarters = (group + OFFSET).to(torch.uint8).chunk(4, dim=-1)
     low, high = quarters[0] | (quarters[1] << 4), quarters[2] | (quarters[3] << 4)
     return torch.stack((low, high), dim=-1).flatten(-2)
 

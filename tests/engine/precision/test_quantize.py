@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.precision.nibbles import packed, unpacked
+from engine.precision.pairs import paired, unpaired
 from engine.precision.precision import GROUP, Precision
 from engine.precision.quantize import quantize, relative_error
 
@@ -111,6 +112,27 @@ def test_the_quarters_of_a_group_are_the_nibbles_of_its_16_bits() -> None:
             assert nibbles == values[first + i : first + 4 * quarter : quarter].tolist()
 
 
-def test_inputs_that_are_no_multiple_of_four_cannot_be_packed() -> None:
-    with pytest.raises(ValueError, match="int4 keeps inputs in fours, but there are 6"):
-        quantize(random_matrix(2, 6), Precision.INT4)
+@given(st.integers(1, 100), st.integers(0, 100))
+def test_what_is_paired_is_unpaired(pairs: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randint(-128, 128, (2, 3, 2 * pairs), dtype=torch.int8, generator=generator)
+    assert torch.equal(unpaired(paired(values)), values)
+
+
+def test_pairs_are_half_a_block_apart() -> None:
+    values = torch.arange(72, dtype=torch.int8)  # a block, and 8 more
+    found = paired(values).tolist()
+    assert found[:4] == [0, 32, 1, 33]
+    assert found[64:] == [64, 68, 65, 69, 66, 70, 67, 71]
+
+
+@pytest.mark.parametrize(
+    ("precision", "inputs", "together"),
+    [(Precision.INT4, 6, 4), (Precision.INT8, 7, 2), (Precision.FP8, 7, 2)],
+)
+def test_inputs_that_cannot_be_packed_are_refused(
+    precision: Precision, inputs: int, together: int
+) -> None:
+    expected = f"{precision.value} takes a multiple of {together} inputs, but there are {inputs}"
+    with pytest.raises(ValueError, match=expected):
+        quantize(random_matrix(2, inputs), precision)
