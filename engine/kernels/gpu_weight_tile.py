@@ -6,7 +6,9 @@ Tiles of outputs are multiples of 64 and so every product of bfloat16 is wgmma.m
 of rows. An element of its result is the sum over the same 16 products after the same 16, whatever N
 is and wherever in the tile the element lies: N says for how many rows an instruction is repeated.
 So the tile of rows may be chosen by their number, and the bits of a row do not change; nor with the
-tile of outputs. K is cut by its size alone, in order, and nothing is added atomically.
+tile of outputs. The test that compiles the kernels sees that there is no other instruction, and
+tests on a GPU compare the bits. K is cut by its size alone, in order, and nothing is added
+atomically. float32 is multiplied by no tensor core, and has one tile.
 
 Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, those of an
 output at the end, those of a group of int4 when the group is summed.
