@@ -1,11 +1,12 @@
 """Milliseconds of a denoising step on the CPU, beside transformers on the same weights.
 
-The bundled Sudoku checkpoint, batches of puzzles that are a few steps into being solved, for 1 and
-all threads. Both sides get the same canvas and belief, and what transformers is handed is made
-ready outside the clock: additive float masks, an empty cache, logits instead of a belief. All
-contestants take turns within one run. A turn is a pause, in which the threads of the one before,
-which spin for a while, go to sleep; a step that is not timed, because steps follow each other; and
-one that is. Figures are medians. Columns, in milliseconds:
+Every bundled checkpoint, batches of problems (``engine_cases``) that are a few steps into being
+solved, for 1 and all threads. Both sides get the same canvas and belief, and what transformers is
+handed is made ready outside the clock: the relation that each head sees as additive float masks, an
+empty cache, logits instead of a belief. All contestants take turns within one run. A turn is a
+pause, in which the threads of the one before, which spin for a while, go to sleep; a step that is
+not timed, because steps follow each other; and one that is. Figures are medians. Columns, in
+milliseconds:
 
   transformers   decoder forward of DiffusionGemmaForBlockDiffusion (sdpa)
   reference      DiffusionGemma.decode, eager PyTorch
@@ -23,41 +24,62 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import DiffusionGemmaForBlockDiffusion, DynamicCache
 from transformers.utils import logging
 
 from benchmarks.common import print_table, write_results
-from engine.attention import AttentionPlan, plan_attention
+from benchmarks.engine_cases import EngineCase, engine_cases
+from engine.attention import AttentionPlan
+from engine.batch_context import BatchContext
 from engine.batch_state import BatchState, first_state
 from engine.canvas import CanvasRequest
-from engine.checkpoint import load_checkpoint
+from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.config import ModelConfig
 from engine.cores import usable_cores
 from engine.kernels.cpu_decoder import CpuDecoder
 from engine.kernels.cpu_stepper import CpuStepper
+from engine.layout import Layout
 from engine.model import DiffusionGemma
 from solvers.bundled import bundled_checkpoints
-from solvers.sudoku.codec import encode
-from solvers.sudoku.generator import generate
-from solvers.sudoku.geometry import Geometry, geometry
-from solvers.sudoku.problem import SudokuProblem
-from solvers.sudoku.train import sudoku_config
 
 WARM_STEPS = 4
 PAUSE_S = 0.02
 Reference = DiffusionGemmaForBlockDiffusion
 
 
+@dataclass(frozen=True)
+class Ours:
+    """What this engine has to offer."""
+
+    model: DiffusionGemma
+    decoder: CpuDecoder
+    stepper: CpuStepper
+
+    def on(self, plan: AttentionPlan, state: BatchState) -> dict[str, Callable[[], object]]:
+        """The contestants, on one batch."""
+        canvas, belief = state.canvas, state.belief
+        return {
+            "reference": lambda: self.model.decode(canvas, belief, plan),
+            "all cells": lambda: self.decoder.decode(canvas, belief, plan),
+            "fast": lambda: self.decoder.decode(canvas, belief, plan, state.free),
+            "step": lambda: self.stepper.step(state, plan, None, None),
+        }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}))
+    names = [case.checkpoint for case in engine_cases()]
+    parser.add_argument("--checkpoints", nargs="+", choices=names, default=names)
     parser.add_argument("--seconds", type=float, default=6.0, help="a row")
     parser.add_argument("--random", action="store_true", help="random weights, no checkpoint")
     arguments = parser.parse_args()
@@ -71,45 +93,44 @@ def main() -> None:
 
 
 def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:
-    """One row for each number of threads and batch."""
-    shape = geometry(3, 3)
-    model, reference = load(random=arguments.random)
-    plan = plan_attention(model.config, shape.relations, model.device)
-    requests = {batch: draw_requests(shape, batch) for batch in arguments.batches}
+    """One row for each number of threads, checkpoint and batch."""
+    cases = [c for c in engine_cases() if c.checkpoint in arguments.checkpoints]
     rows = []
-    for threads in arguments.threads:
-        torch.set_num_threads(threads)  # after the generator, which sets OpenMP's own number
-        stepper, decoder = CpuStepper(model, threads), CpuDecoder(model, threads)
-        for batch in arguments.batches:
-            state = draw_state(stepper, plan, requests[batch], model.config)
-            theirs = theirs_on(reference, model, shape, state)
-            contestants = ours_on(model, decoder, stepper, plan, state) | {"transformers": theirs}
-            error = float((theirs() - model.decode(state.canvas, state.belief, plan)).abs().max())
-            times = take_turns(contestants, arguments.seconds)
-            rows.append({"threads": threads, "batch": batch} | row_of(times) | {"error": error})
-    return rows
+    for case in cases:
+        model, reference = load(case, random=arguments.random)
+        requests = [case.draw(batch) for batch in arguments.batches]
+        for threads in arguments.threads:
+            torch.set_num_threads(threads)  # after drawing, which sets OpenMP's own number
+            ours = Ours(model, CpuDecoder(model, threads), CpuStepper(model, threads))
+            for batch in requests:
+                head = {"threads": threads, "checkpoint": case.checkpoint, "batch": len(batch)}
+                rows.append(head | compare_on(batch, ours, reference, arguments.seconds))
+    return sorted(rows, key=lambda row: row["threads"])
 
 
-def load(*, random: bool) -> tuple[DiffusionGemma, Reference]:
+def compare_on(
+    requests: Sequence[CanvasRequest], ours: Ours, reference: Reference, seconds: float
+) -> dict[str, object]:
+    """What all contestants take for one batch."""
+    model = ours.model
+    plan = BatchContext.of(model, Layout.of(requests[0]), requests).plan
+    state = draw_state(ours.stepper, plan, requests, model.config)
+    theirs = theirs_on(reference, model, requests, state)
+    contestants = ours.on(plan, state) | {"transformers": theirs}
+    error = float((theirs() - model.decode(state.canvas, state.belief, plan)).abs().max())
+    return row_of(take_turns(contestants, seconds)) | {"error": error}
+
+
+def load(case: EngineCase, *, random: bool) -> tuple[DiffusionGemma, Reference]:
     """The same weights on both sides."""
     if not random:
-        folder: Path = bundled_checkpoints()["sudoku"]
+        folder = bundled_checkpoints()[case.checkpoint]
         return load_checkpoint(folder).model, Reference.from_pretrained(folder).eval()
-    from tempfile import TemporaryDirectory
-
-    from engine.checkpoint import save_checkpoint
-
-    model = DiffusionGemma(sudoku_config()).eval()
+    model = DiffusionGemma(case.config).eval()
     model.init_weights(torch.Generator().manual_seed(0))
-    with TemporaryDirectory() as folder:
-        save_checkpoint(model, Path(folder))
-        return model, Reference.from_pretrained(folder).eval()
-
-
-def draw_requests(shape: Geometry, count: int) -> list[CanvasRequest]:
-    """The canvases of puzzles of 22 to 45 clues."""
-    puzzles = generate(shape, count, seed=count, clues=(22, 45)).puzzles.tolist()
-    return [replace(encode(SudokuProblem(shape, tuple(p))), seed=i) for i, p in enumerate(puzzles)]
+    with TemporaryDirectory() as temporary:
+        save_checkpoint(model, Path(temporary))
+        return model, Reference.from_pretrained(temporary).eval()
 
 
 def draw_state(
@@ -118,7 +139,7 @@ def draw_state(
     requests: Sequence[CanvasRequest],
     config: ModelConfig,
 ) -> BatchState:
-    """Puzzles after a few steps of the real loop."""
+    """Canvases after a few steps of the real loop."""
     domains = [torch.from_numpy(r.full_domain(config.vocab_size)) for r in requests]
     state = first_state(
         requests,
@@ -133,30 +154,16 @@ def draw_state(
     return state
 
 
-def ours_on(
-    model: DiffusionGemma,
-    decoder: CpuDecoder,
-    stepper: CpuStepper,
-    plan: AttentionPlan,
-    state: BatchState,
-) -> dict[str, Callable[[], object]]:
-    """What this engine has to offer."""
-    canvas, belief = state.canvas, state.belief
-    return {
-        "reference": lambda: model.decode(canvas, belief, plan),
-        "all cells": lambda: decoder.decode(canvas, belief, plan),
-        "fast": lambda: decoder.decode(canvas, belief, plan, state.free),
-        "step": lambda: stepper.step(state, plan, None, None),
-    }
-
-
 def theirs_on(
-    reference: Reference, model: DiffusionGemma, shape: Geometry, state: BatchState
+    reference: Reference,
+    model: DiffusionGemma,
+    requests: Sequence[CanvasRequest],
+    state: BatchState,
 ) -> Callable[[], Tensor]:
     """The decoder forward of transformers, with everything it reads prepared."""
     batch, length = state.canvas.shape
     masks = {
-        kind: additive_mask(model.config.head_relations(kind), shape)
+        kind: additive_mask(model.config.head_relations(kind), requests)
         for kind in ("sliding_attention", "full_attention")
     }
     cache = DynamicCache(config=reference.config.text_config)
@@ -173,13 +180,17 @@ def theirs_on(
     return lambda: reference(**inputs).logits
 
 
-def additive_mask(names: tuple[str, ...], shape: Geometry) -> Tensor:
-    """What each head sees, as the floats that are added to its scores: [1, H, L, L]."""
-    everything = torch.ones(shape.cells, shape.cells, dtype=torch.bool)
-    seen = [everything if n == "all" else torch.from_numpy(shape.relations.mask(n)) for n in names]
-    return torch.zeros(len(names), shape.cells, shape.cells).masked_fill(
-        ~torch.stack(seen), -torch.inf
-    )[None]
+def additive_mask(names: Sequence[str], requests: Sequence[CanvasRequest]) -> Tensor:
+    """What each head sees, as the floats that are added to its scores: [B, H, L, L].
+
+    Relations that all canvases share are one mask, [1, H, L, L].
+    """
+    relations = [r.relations for r in requests if r.relations is not None]
+    if all(r is relations[0] for r in relations):
+        relations = relations[:1]
+    everything = np.ones((relations[0].length,) * 2, np.bool_)
+    seen = np.stack([[everything if n == "all" else r.mask(n) for n in names] for r in relations])
+    return torch.zeros(seen.shape).masked_fill(~torch.from_numpy(seen), -torch.inf)
 
 
 def take_turns(

@@ -5,7 +5,7 @@ Random logits, as spread as a model's that is sure of half of its positions. Eac
 on a flushed cache; figures are medians. Columns:
 
   rows         free positions, for the norm all
-  domain       whether each position has a bool row of allowed tokens
+  domain       whether each position is restricted to one of eight sets of tokens
   plain, triton    milliseconds
   x            how many times as fast
   GB/s, TFLOPS     of the kernel, counting what must be moved and multiplied at the least
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import print_table, write_results
+from engine.domain_sets import DomainSets
 from engine.kernels.acceptance import accept_and_renoise, plain_accept_and_renoise
 from engine.kernels.add_norm import add_norm, plain_add_norm
 from engine.kernels.denoising_head import HeadResult, denoising_head, plain_denoising_head
@@ -32,7 +33,7 @@ from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import plain_soft_embedding, soft_embedding
 from engine.noise import CounterNoise, stream_keys
 
-SOFTCAP, EPS, BOUND = 30.0, 1e-6, 0.1
+SOFTCAP, EPS, BOUND, SETS = 30.0, 1e-6, 0.1, 8
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def contests(sizes: Sizes, device: torch.device) -> Iterator[Contest]:
     cells, vocabulary, hidden = len(logits.cells), sizes.vocabulary, sizes.hidden
     table = torch.randn(vocabulary, hidden, dtype=torch.bfloat16, device=device)
     found = denoising_head(logits, held, noise)
-    read = cells * vocabulary * (logits.values.element_size() + sizes.restricted)
+    sets = SETS * vocabulary * sizes.restricted
+    read = cells * vocabulary * logits.values.element_size() + sets
     yield Contest(
         "denoising_head",
         cells,
@@ -131,7 +133,7 @@ def contests(sizes: Sizes, device: torch.device) -> Iterator[Contest]:
         cells,
         lambda: plain_accept_and_renoise(*step),
         lambda: accept_and_renoise(*step),
-        held.numel() * (29 + vocabulary * sizes.restricted),
+        held.numel() * 29 + sets,
     )
     if sizes.restricted:
         return
@@ -157,8 +159,10 @@ def draw_step(sizes: Sizes, device: torch.device) -> tuple[RawLogits, Tensor, Co
     values[::2, sizes.vocabulary // 3] = 40
     domain = None
     if sizes.restricted:
-        domain = torch.rand(*shape, sizes.vocabulary, generator=generator, device=device) < 0.5
-        domain[..., 0] = True
+        members = torch.rand(SETS, sizes.vocabulary, generator=generator, device=device) < 0.5
+        members[:, 0] = True
+        which = torch.randint(SETS, shape, generator=generator, device=device, dtype=torch.int32)
+        domain = DomainSets(members, which)
     held = torch.randint(sizes.vocabulary, shape, generator=generator, device=device)
     temperature = torch.full(shape[:1], 0.6, device=device)
     seeds = torch.arange(shape[0], device=device)

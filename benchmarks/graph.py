@@ -30,7 +30,8 @@ from benchmarks.graph_planted import measure_planted
 from benchmarks.graph_solving import Solving
 from engine.checkpoint import load_checkpoint
 from engine.cores import usable_cores
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
+from engine.limits import EngineLimits
 from solvers.bundled import bundled_checkpoints
 from solvers.search_pool import SearchPool
 

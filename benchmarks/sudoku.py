@@ -29,7 +29,8 @@ from rich.progress import Progress
 from benchmarks.common import Row, print_table, write_results
 from engine.checkpoint import load_checkpoint
 from engine.cores import usable_cores
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
+from engine.limits import EngineLimits
 from solvers.base import Effort, Guidance, Method, Outcome, Solution
 from solvers.bundled import bundled_checkpoints
 from solvers.search_pool import SearchPool

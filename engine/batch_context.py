@@ -1,4 +1,4 @@
-"""What surrounds the canvases of a batch: how they attend, after what, and under which rule."""
+"""What surrounds the canvases of a batch: how they attend, and under which rule."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from engine.attention import (
     AttentionPlan,
     plan_attention,
     plan_own_attention,
-    prompt_visibility,
 )
 from engine.canvas import CanvasRequest
 from engine.constraints.base import BatchConstraint
 from engine.guidance import EagerGuide, Guide
 from engine.kernels.cpu_guide import cpu_guide
 from engine.layout import Layout
-from engine.model import DiffusionGemma, PromptCache
+from engine.model import DiffusionGemma
 from engine.relation_batch import RelationBatch
 
 
@@ -29,23 +28,17 @@ class BatchContext:
 
     Attributes:
         plan: how each layer type attends.
-        prompt: keys and values of what precedes each canvas; None for nothing.
         rule: None without a constraint.
         guide: the rule at work; None without one.
     """
 
     plan: AttentionPlan
-    prompt: PromptCache | None
     rule: BatchConstraint | None
     guide: Guide | None
 
     @classmethod
     def of(
-        cls,
-        model: DiffusionGemma,
-        layout: Layout,
-        requests: Sequence[CanvasRequest],
-        caches: Sequence[PromptCache] = (),
+        cls, model: DiffusionGemma, layout: Layout, requests: Sequence[CanvasRequest]
     ) -> BatchContext:
         """The context of canvases of one layout.
 
@@ -53,20 +46,13 @@ class BatchContext:
             model: the network.
             layout: of the canvases.
             requests: at least one.
-            caches: one a canvas where there are prompts.
         """
-        prompt = PromptCache.pad(caches) if layout.prompted else None
         rule = rule_of(layout, requests, model.device)
         guide = None if rule is None else guide_by(rule, model)
-        return cls(_plan(model, layout, requests, prompt), prompt, rule, guide)
+        return cls(_plan(model, layout, requests), rule, guide)
 
-    def keep(self, rows: Tensor) -> BatchContext | None:
-        """The context of the members at these indices, int64 [B']; None where it is made anew.
-
-        That is after prompts, which are padded to the longest of those that stay.
-        """
-        if self.prompt is not None:
-            return None
+    def keep(self, rows: Tensor) -> BatchContext:
+        """The context of the members at these indices, int64 [B']."""
         groups = [group for groups in self.plan.values() for group in groups]
         kept = {id(g.mask): _kept(g.mask, rows) for g in groups}  # groups share masks
         plan = {
@@ -75,7 +61,7 @@ class BatchContext:
         }
         rule = None if self.rule is None else self.rule.keep(rows)
         guide = None if self.guide is None else self.guide.keep(rows)
-        return BatchContext(plan, None, rule, guide)
+        return BatchContext(plan, rule, guide)
 
 
 def _kept(mask: Tensor | None, rows: Tensor) -> Tensor | None:
@@ -99,16 +85,10 @@ def guide_by(rule: BatchConstraint, model: DiffusionGemma) -> Guide:
 
 
 def _plan(
-    model: DiffusionGemma,
-    layout: Layout,
-    requests: Sequence[CanvasRequest],
-    prompt: PromptCache | None,
+    model: DiffusionGemma, layout: Layout, requests: Sequence[CanvasRequest]
 ) -> AttentionPlan:
     config, device = model.config, model.device
     if layout.own:
         relations = [r.relations for r in requests if r.relations is not None]
         return plan_own_attention(config, RelationBatch.stack(relations, layout.length, device))
-    visible = None
-    if prompt is not None:
-        visible = prompt_visibility(config, prompt.lengths, layout.length)
-    return plan_attention(config, layout.relations, device, visible)
+    return plan_attention(config, layout.relations, device)

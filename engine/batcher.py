@@ -1,15 +1,14 @@
 """Step-level continuous batching: canvases are admitted, stepped and depart at step boundaries.
 
-A batch holds canvases of one layout, each at a step of its own. Knows tensors and tickets;
-knows no threads (``engine.engine`` drives it).
+A batch holds canvases of one layout, each at a step of its own. Knows tensors and tickets; knows
+no threads (``engine.engine`` drives it), and no prompts, which text models have (``engine.text``).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic
 
 import torch
 from torch import Tensor
@@ -17,48 +16,13 @@ from torch import Tensor
 from engine.batch_context import BatchContext, guide_by, rule_of
 from engine.batch_state import BatchState, first_state
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason, Mask
+from engine.canvas_rows import reason
 from engine.guidance import Guide
 from engine.layout import Layout
-from engine.model import DiffusionGemma, PromptCache
-from engine.sampler import Projection, StepResult, confident
+from engine.model import DiffusionGemma
+from engine.sampler import Projection, StepResult
 from engine.stepper import EagerStepper, Stepper
-
-
-@dataclass(eq=False)
-class Ticket:
-    """A canvas on its way through the engine.
-
-    Attributes:
-        request: the canvas.
-        wants_drafts: whether drafts are made for it.
-        cancelled: set by the caller; the canvas leaves before another step.
-    """
-
-    request: CanvasRequest
-    wants_drafts: bool = False
-    cancelled: bool = False
-    submitted: float = field(default_factory=time.monotonic)
-    admitted: float = 0.0
-
-
-#: What a batch hands back is the tickets that it was given, of the caller's own kind.
-T = TypeVar("T", bound=Ticket)
-
-
-@dataclass(frozen=True, eq=False)
-class Departure(Generic[T]):
-    """A canvas that left, with its result."""
-
-    ticket: T
-    result: CanvasResult
-
-
-@dataclass(frozen=True, eq=False)
-class StepOutcome(Generic[T]):
-    """What one step of a batch produced."""
-
-    drafts: Sequence[tuple[T, Draft]]
-    departures: Sequence[Departure[T]]
+from engine.ticket import Departure, StepOutcome, T, Ticket
 
 
 class CanvasBatch(Generic[T]):
@@ -70,15 +34,13 @@ class CanvasBatch(Generic[T]):
         Args:
             model: the network.
             layout: of every canvas to come.
-            fast: takes the steps that it supports; the reference takes the others.
+            fast: takes the steps; None for the reference.
         """
         self.model = model
         self.layout = layout
-        reference = EagerStepper(model)
-        self._steppers: Sequence[Stepper] = (reference,) if fast is None else (fast, reference)
+        self._stepper = fast or EagerStepper(model)
         self.tickets: list[T] = []
         self._state: BatchState | None = None
-        self._caches: list[PromptCache] = []
         self._context: BatchContext | None = None
 
     def __len__(self) -> int:
@@ -120,7 +82,7 @@ class CanvasBatch(Generic[T]):
         self._state = state = state.after(step)
         reasons = self._finished(state, step)
         outcome = StepOutcome(self._drafts(state, step), self._departures(state, step, reasons))
-        self._retain([i for i, reason in enumerate(reasons) if reason is None])
+        self._retain([i for i, why in enumerate(reasons) if why is None])
         return outcome
 
     def _domains(self, requests: Sequence[CanvasRequest]) -> tuple[Tensor | None, Tensor]:
@@ -152,9 +114,6 @@ class CanvasBatch(Generic[T]):
     def _extend(self, state: BatchState, tickets: list[T]) -> None:
         self._state = state if self._state is None else self._state.join(state)
         self.tickets += tickets
-        if self.layout.prompted:
-            tokens = [torch.tensor([t.request.prompt], device=self.model.device) for t in tickets]
-            self._caches += [self.model.encode(t)[1] for t in tokens]
         if not self.layout.fixed:
             self._context = None
 
@@ -162,29 +121,25 @@ class CanvasBatch(Generic[T]):
         """The context of the present members."""
         if self._context is None:
             requests = [t.request for t in self.tickets]
-            self._context = BatchContext.of(self.model, self.layout, requests, self._caches)
+            self._context = BatchContext.of(self.model, self.layout, requests)
         return self._context
 
     def _denoise(self, state: BatchState) -> StepResult:
         context = self._surroundings()
-        plan, prompt, guide = context.plan, context.prompt, context.guide
-        stepper = next(s for s in self._steppers if s.supports(plan, prompt))
+        plan, guide = context.plan, context.guide
         if guide is None or not bool(state.guided.any()):
-            return stepper.step(state, plan, prompt, None)
-        step = stepper.step(state, plan, prompt, _projection(guide, state.guided))
+            return self._stepper.step(state, plan, None)
+        step = self._stepper.step(state, plan, _projection(guide, state.guided))
         return step if state.domain is None else _dive(guide, step, state, state.domain)
 
     def _finished(self, state: BatchState, step: StepResult) -> list[FinishReason | None]:
         """Why each canvas leaves now, or None."""
-        spent = state.steps >= state.max_steps
-        settled = (state.unchanged >= state.stability) & confident(
-            step.entropy, state.confidence, state.free
-        )
+        settled, spent = state.ends(step.entropy)
         satisfied, rule = torch.zeros_like(spent), self._surroundings().rule
         if rule is not None:
             satisfied = rule.violations(step.draft) == 0
         flags = zip(satisfied.tolist(), settled.tolist(), spent.tolist(), strict=True)
-        return [_reason(*flag) for flag in flags]
+        return [reason(*flag) for flag in flags]
 
     def _drafts(self, state: BatchState, step: StepResult) -> list[tuple[T, Draft]]:
         if not any(t.wants_drafts for t in self.tickets):
@@ -202,9 +157,9 @@ class CanvasBatch(Generic[T]):
     ) -> list[Departure[T]]:
         now, steps = time.monotonic(), state.steps.tolist()
         return [
-            Departure(ticket, _result(ticket, step, i, reason, steps[i], now))
-            for i, (ticket, reason) in enumerate(zip(self.tickets, reasons, strict=True))
-            if reason is not None
+            Departure(ticket, _result(ticket, step, i, why, steps[i], now))
+            for i, (ticket, why) in enumerate(zip(self.tickets, reasons, strict=True))
+            if why is not None
         ]
 
     def _drop_cancelled(self) -> None:
@@ -214,8 +169,6 @@ class CanvasBatch(Generic[T]):
         if len(rows) == len(self.tickets) or self._state is None:
             return
         self.tickets = [self.tickets[i] for i in rows]
-        if self._caches:
-            self._caches = [self._caches[i] for i in rows]
         index = torch.tensor(rows, dtype=torch.int64, device=self.model.device)
         if self._context is not None and not self.layout.fixed:
             self._context = self._context.keep(index) if rows else None
@@ -244,26 +197,23 @@ def _dive(guide: Guide, step: StepResult, state: BatchState, domain: Tensor) -> 
     return step.replace_rows(rows, guide.dive(step.keep(rows), domain[rows], gumbel))
 
 
-def _reason(satisfied: bool, settled: bool, spent: bool) -> FinishReason | None:
-    if satisfied:
-        return FinishReason.SATISFIED
-    if settled:
-        return FinishReason.STABLE
-    return FinishReason.MAX_STEPS if spent else None
-
-
 def _result(
-    ticket: Ticket, step: StepResult, row: int, reason: FinishReason, steps: int, now: float
+    ticket: Ticket[CanvasRequest],
+    step: StepResult,
+    row: int,
+    why: FinishReason,
+    steps: int,
+    now: float,
 ) -> CanvasResult:
     own = (row, slice(ticket.request.length))  # without padding
     return CanvasResult(
         tokens=step.draft[own].cpu().numpy(),
         entropy=step.entropy[own].cpu().numpy(),
         candidate_mass=step.candidate_mass[own].cpu().numpy(),
-        reason=reason,
+        reason=why,
         steps=steps,
-        queue_ms=(ticket.admitted - ticket.submitted) * 1e3,
-        compute_ms=(now - ticket.admitted) * 1e3,
+        queue_ms=ticket.queue_ms,
+        compute_ms=ticket.compute_ms(now),
         belief=step.belief[own].cpu().numpy() if ticket.request.wants_belief else None,
     )
 
@@ -279,8 +229,8 @@ def _contradicted(ticket: T, state: BatchState, row: int) -> Departure[T]:
         candidate_mass=torch.ones_like(entropy).cpu().numpy(),
         reason=FinishReason.CONTRADICTION,
         steps=0,
-        queue_ms=(ticket.admitted - ticket.submitted) * 1e3,
-        compute_ms=(time.monotonic() - ticket.admitted) * 1e3,
+        queue_ms=ticket.queue_ms,
+        compute_ms=ticket.compute_ms(time.monotonic()),
         belief=belief.cpu().numpy() if ticket.request.wants_belief else None,
     )
     return Departure(ticket, result)

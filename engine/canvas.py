@@ -6,12 +6,14 @@ L is the length of the canvas, V the size of the vocabulary.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.domain import ANYTHING, Domain
 from engine.relations import Relations
 
 if TYPE_CHECKING:  # constraints compute with torch, which those who only ask do not need
@@ -24,8 +26,6 @@ Floats = npt.NDArray[np.float32]
 #: In ``CanvasRequest.clamps``: this position is free.
 FREE = -1
 MAX_STEPS_LIMIT = 4096
-#: Tokens. A prompt is encoded in one pass, whose masks and scores grow with its square.
-MAX_PROMPT = 4096
 
 
 class CanvasError(ValueError):
@@ -94,7 +94,7 @@ class CanvasRequest:
 
     Attributes:
         clamps: int64 [L], the fixed token of each position or ``FREE``.
-        domain: bool [L, V], the tokens each position may take; None allows all of them.
+        domain: the tokens each position may take; None allows all of them.
         relations: of the layout; share one object between requests of one layout, because
             canvases are batched by it.
         constraint: couples positions; a canvas whose draft satisfies it leaves at once.
@@ -102,12 +102,14 @@ class CanvasRequest:
         sampling: the knobs.
         seed: of the noise, any int64.
         candidate: index of this canvas among those with the same seed.
-        prompt: tokens before the canvas, at most 4096.
+        prompt: tokens before the canvas, of a text model.
         wants_belief: whether the result carries the last belief.
+        group: of canvases that belong together, such as the candidates of one problem: they share
+            their part of the batch, so that others find a place. 0 belongs to none.
     """
 
     clamps: Tokens
-    domain: Mask | None = None
+    domain: Domain | None = None
     relations: Relations | None = None
     constraint: Constraint | None = None
     guided: bool = False
@@ -116,6 +118,7 @@ class CanvasRequest:
     candidate: int = 0
     prompt: tuple[int, ...] = ()
     wants_belief: bool = False
+    group: int = 0
 
     @property
     def length(self) -> int:
@@ -130,20 +133,13 @@ class CanvasRequest:
         """
         if not 1 <= self.length <= canvas_length:
             raise CanvasError("length", f"got {self.length}, accepted: 1 to {canvas_length}")
-        if not -(2**63) <= self.seed < 2**63:
-            raise CanvasError("seed", f"got {self.seed}, accepted: a 64-bit integer")
+        check_seed(self.seed)
         if self.relations is not None and self.relations.length != self.length:
             raise CanvasError(
                 "relations",
                 f"cover {self.relations.length} positions, the canvas has {self.length}",
             )
-        if len(self.prompt) > MAX_PROMPT:
-            raise CanvasError(
-                "prompt", f"got {len(self.prompt)} tokens, accepted: at most {MAX_PROMPT}"
-            )
-        for index, token in enumerate(self.prompt):
-            if not 0 <= token < vocabulary:
-                raise CanvasError(f"prompt[{index}]", _token_message(token, vocabulary))
+        check_tokens("prompt", self.prompt, vocabulary)
         outside = (self.clamps < FREE) | (self.clamps >= vocabulary)
         if outside.any():
             at = int(outside.argmax())
@@ -151,16 +147,21 @@ class CanvasRequest:
         if self.domain is not None:
             self._validate_domain(self.domain, vocabulary)
 
-    def _validate_domain(self, domain: Mask, vocabulary: int) -> None:
-        if domain.shape != (self.length, vocabulary):
+    def _validate_domain(self, domain: Domain, vocabulary: int) -> None:
+        given = (len(domain.which), domain.sets.shape[-1])
+        if given != (self.length, vocabulary):
+            raise CanvasError("domain", f"shape {given}, expected ({self.length}, {vocabulary})")
+        outside = (domain.which < ANYTHING) | (domain.which >= len(domain.sets))
+        if outside.any():
+            at = int(outside.argmax())
             raise CanvasError(
-                "domain", f"shape {domain.shape}, expected ({self.length}, {vocabulary})"
+                f"domain[{at}]", f"set {domain.which[at]}, accepted: -1 to {len(domain.sets) - 1}"
             )
-        empty = ~domain.any(axis=1)
+        empty = (domain.which != ANYTHING) & ~np.append(domain.sets.any(axis=1), True)[domain.which]
         if empty.any():
             raise CanvasError(f"domain[{int(empty.argmax())}]", "allows no token")
         clamped = np.flatnonzero(self.clamps != FREE)
-        barred = clamped[~domain[clamped, self.clamps[clamped]]]
+        barred = clamped[~domain.allows(clamped, self.clamps[clamped])]
         if len(barred):
             at = int(barred[0])
             raise CanvasError(f"clamps[{at}]", f"token {self.clamps[at]} is outside the domain")
@@ -170,12 +171,25 @@ class CanvasRequest:
         domain = (
             np.ones((self.length, vocabulary), np.bool_)
             if self.domain is None
-            else self.domain.copy()
+            else self.domain.mask()
         )
         clamped = np.flatnonzero(self.clamps != FREE)
         domain[clamped] = False
         domain[clamped, self.clamps[clamped]] = True
         return domain
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no 64-bit integer. Raises: CanvasError."""
+    if not -(2**63) <= seed < 2**63:
+        raise CanvasError("seed", f"got {seed}, accepted: a 64-bit integer")
+
+
+def check_tokens(field: str, tokens: Sequence[int], vocabulary: int) -> None:
+    """Refuse tokens that the model does not know. Raises: CanvasError."""
+    for index, token in enumerate(tokens):
+        if not 0 <= token < vocabulary:
+            raise CanvasError(f"{field}[{index}]", _token_message(token, vocabulary))
 
 
 def _token_message(token: int, vocabulary: int) -> str:

@@ -1,37 +1,43 @@
-"""A canvas under way in the engine, and how its caller's event loop hears of it."""
+"""A request under way in the engine, and how its caller's event loop hears of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from engine.batcher import Ticket
-from engine.canvas import CanvasResult, Draft
-from engine.client import OnDraft
+from engine.canvas import CanvasResult
+from engine.text.request import TextResult
+from engine.ticket import Event, Request, Result, Ticket
 
 
 @dataclass(eq=False)
-class Job(Ticket):
+class Job(Ticket[Any]):
     """A ticket with the way back to its caller. Made in the caller's event loop.
 
     Attributes:
-        model: name of the model that denoises it.
-        on_draft: the caller's; called in its event loop.
+        model: name of the model that works on it.
+        on_event: the caller's; called in its event loop.
         loop: the caller's.
         future: what the caller awaits.
     """
 
     model: str = ""
-    on_draft: OnDraft | None = None
+    on_event: Callable[[Any], None] | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def __post_init__(self) -> None:
-        self.future: asyncio.Future[CanvasResult] = self.loop.create_future()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+
+    @classmethod
+    def of(cls, model: str, request: Request, on_event: Callable[[Any], None] | None) -> Job:
+        """A request to a model; without ``on_event`` no event is made."""
+        return cls(request, on_event is not None, model=model, on_event=on_event)
 
 
-#: Something to tell a caller: a draft, a result, or why there is none.
-News = tuple[Job, Draft | CanvasResult | Exception]
+#: Something to tell a caller: an event, a result, or why there is none.
+News = tuple[Job, Event | Result | Exception]
 
 
 def tell(news: Sequence[News]) -> None:
@@ -51,19 +57,19 @@ def _deliver(items: Sequence[News]) -> None:
     for job, what in items:
         if job.future.done():
             continue
-        if isinstance(what, Draft):
-            _show(job, what)
-        elif isinstance(what, CanvasResult):
+        if isinstance(what, CanvasResult | TextResult):
             job.future.set_result(what)
-        else:
+        elif isinstance(what, Exception):
             job.future.set_exception(what)
+        else:
+            _show(job, what)
 
 
-def _show(job: Job, draft: Draft) -> None:
-    """Call back; a callback that raises fails its own canvas alone."""
+def _show(job: Job, event: Event) -> None:
+    """Call back; a callback that raises fails its own request alone."""
     try:
-        if job.on_draft is not None:
-            job.on_draft(draft)
+        if job.on_event is not None:
+            job.on_event(event)
     except Exception as error:  # noqa: BLE001  # the caller's code, handed back to the caller
         job.cancelled = True
         job.future.set_exception(error)

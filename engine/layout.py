@@ -19,7 +19,6 @@ class Layout:
         family: of the constraint; None without one.
         fixed: whether nothing about the batch but its state depends on who its members are.
         restricted: whether any token is ruled out anywhere.
-        prompted: whether there are prompts.
     """
 
     length: int
@@ -28,22 +27,20 @@ class Layout:
     family: object
     fixed: bool
     restricted: bool
-    prompted: bool
 
     @classmethod
     def of(cls, request: CanvasRequest, bucket: int = 1) -> Layout:
         """The layout of a request.
 
         Relations that are partitions are attended to within their classes, so canvases must share
-        them, as those after a prompt must. Others are masks, and each canvas may have its own.
+        them. Others are masks, and each canvas may have its own.
 
         Args:
             request: the canvas.
             bucket: canvases with relations of their own are padded to a multiple of this.
         """
         relations, constraint = request.relations, request.constraint
-        prompted = bool(request.prompt)
-        has_own = relations is not None and not relations.are_partitions and not prompted
+        has_own = relations is not None and not relations.are_partitions
         family: object = constraint and constraint.family
         shared_rule = family is constraint
         padded = has_own and (constraint is None or not shared_rule)
@@ -54,7 +51,6 @@ class Layout:
             relations=None if has_own else relations,
             own=tuple(relations.matrices) if relations is not None and has_own else (),
             family=family,
-            fixed=shared_rule and not has_own and not prompted,
+            fixed=shared_rule and not has_own,
             restricted=restricted or length > request.length,
-            prompted=prompted,
         )

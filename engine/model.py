@@ -40,20 +40,6 @@ class PromptCache:
         """S, the padded prompt length."""
         return self.keys[0].shape[2] if self.keys else 0
 
-    @staticmethod
-    def pad(caches: Sequence[PromptCache]) -> PromptCache:
-        """Join caches of any lengths into one batch, padded on the right."""
-        width = max(cache.width for cache in caches)
-
-        def join(layers: Sequence[Tensor]) -> Tensor:
-            return torch.cat([F.pad(x, (0, 0, 0, width - x.shape[2])) for x in layers])
-
-        return PromptCache(
-            keys=tuple(join(x) for x in zip(*(c.keys for c in caches), strict=True)),
-            values=tuple(join(x) for x in zip(*(c.values for c in caches), strict=True)),
-            lengths=torch.cat([cache.lengths for cache in caches]),
-        )
-
 
 class RMSNorm(nn.Module):
     """Root-mean-square norm, computed in float32, over the last dimension."""

@@ -9,21 +9,17 @@ from typing import Protocol
 
 from engine.attention import AttentionPlan
 from engine.batch_state import BatchState
-from engine.model import DiffusionGemma, PromptCache
+from engine.model import DiffusionGemma
 from engine.sampler import Projection, StepResult, denoise_step
 
 
 class Stepper(Protocol):
     """Takes batches of one model a step further. Each canvas is computed alone."""
 
-    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:
-        """Whether canvases that attend by this plan, after this prompt, can be stepped here."""
-
     def step(
         self,
         state: BatchState,
         plan: AttentionPlan,
-        prompt: PromptCache | None,
         project: Projection | None,
     ) -> StepResult:
         """Take the next step.
@@ -31,7 +27,6 @@ class Stepper(Protocol):
         Args:
             state: of B canvases.
             plan: how each layer type attends.
-            prompt: keys and values of what precedes each canvas; None for nothing.
             project: applied to the belief before anything is drawn from it.
         """
 
@@ -42,17 +37,12 @@ class EagerStepper:
     def __init__(self, model: DiffusionGemma) -> None:
         self._model = model
 
-    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:  # noqa: ARG002
-        """Always."""
-        return True
-
     def step(
         self,
         state: BatchState,
         plan: AttentionPlan,
-        prompt: PromptCache | None,
         project: Projection | None,
     ) -> StepResult:
         """See ``Stepper.step``."""
-        logits = self._model.decode(state.canvas, state.belief, plan, prompt)
+        logits = self._model.decode(state.canvas, state.belief, plan)
         return denoise_step(logits, state.domain, state.settings, state.noise, project)

@@ -2,7 +2,7 @@
 
 ``InkfillClient`` is for asyncio, ``SyncInkfillClient`` for everything else. What goes in and comes
 out is in ``service.client_messages``, what a call raises in ``service.client_errors``. The calls of
-the graph service are in ``service.client_graph``.
+the canvas service are in ``service.client_canvas``, those of graphs in ``service.client_graph``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,14 @@ from inkfill.v1 import (
 
 from engine.client import ModelInfo
 from service.client_calls import answer_of, events_of
+from service.client_canvas import CanvasCalls, SyncCanvasCalls
 from service.client_errors import InkfillError, from_status
 from service.client_graph import GraphCalls, SyncGraphCalls
 from service.client_messages import (
-    CanvasDraft,
-    DenoisedCanvas,
-    DenoiseOptions,
     Puzzle,
     SudokuAnswer,
     SudokuDraft,
     SudokuOptions,
-    canvas_event,
-    denoise_request,
-    denoised_canvas,
     model_info,
     solve_request,
     sudoku_answer,
@@ -45,7 +40,7 @@ from service.client_messages import (
 from service.loop_thread import LoopThread
 
 
-class InkfillClient(GraphCalls):
+class InkfillClient(CanvasCalls, GraphCalls):
     """Calls a server from asyncio. An async context manager.
 
     Args:
@@ -139,36 +134,6 @@ class InkfillClient(GraphCalls):
                     from_status(reply.error) if failed else sudoku_answer(reply.response),
                 )
 
-    async def denoise(self, model: str, **options: Unpack[DenoiseOptions]) -> DenoisedCanvas:
-        """Denoise a canvas of a text model.
-
-        Args:
-            model: its name.
-            options: any of these, all by name:
-
-                * ``length``: of the canvas, tokens; by default the model's longest.
-                * ``prompt``: tokens before the canvas.
-                * ``clamps``: position -> the token that it holds.
-                * ``domains``: (positions, tokens that they may take) pairs.
-                * ``sampling``: a ``SamplingParams``; by default the engine's.
-                * ``seed``: of the noise; by default the server draws one, which the report names.
-
-        Raises:
-            InkfillError: the call failed.
-        """
-        request = denoise_request(model, **options)
-        return denoised_canvas(await answer_of(self._canvas.Denoise(request, timeout=self.timeout)))
-
-    async def denoise_stream(
-        self, model: str, **options: Unpack[DenoiseOptions]
-    ) -> AsyncGenerator[CanvasDraft | DenoisedCanvas, None]:
-        """Like ``denoise``, with its options: the drafts in order, then the canvas."""
-        request = denoise_request(model, **options)
-        call = self._canvas.DenoiseStream(request, timeout=self.timeout)
-        async with aclosing(events_of(call)) as events:
-            async for event in events:
-                yield canvas_event(event)
-
     async def models(self) -> Sequence[ModelInfo]:
         """The loaded models."""
         request = models_pb2.ListModelsRequest()
@@ -185,7 +150,7 @@ class InkfillClient(GraphCalls):
         return model_info(await answer_of(self._models.Get(request, timeout=self.timeout)))
 
 
-class SyncInkfillClient(SyncGraphCalls):
+class SyncInkfillClient(SyncCanvasCalls, SyncGraphCalls):
     """``InkfillClient`` for code without an event loop. A context manager.
 
     A stream that is not read to its end is cancelled when its iterator is closed or collected.
@@ -227,16 +192,6 @@ class SyncInkfillClient(SyncGraphCalls):
     ) -> Iterator[tuple[str, SudokuAnswer | InkfillError]]:
         """See ``InkfillClient.solve_many_sudoku``."""
         return self._loop.iterate(self._client.solve_many_sudoku(puzzles, **options))
-
-    def denoise(self, model: str, **options: Unpack[DenoiseOptions]) -> DenoisedCanvas:
-        """See ``InkfillClient.denoise``."""
-        return self._loop.call(self._client.denoise(model, **options))
-
-    def denoise_stream(
-        self, model: str, **options: Unpack[DenoiseOptions]
-    ) -> Iterator[CanvasDraft | DenoisedCanvas]:
-        """See ``InkfillClient.denoise_stream``."""
-        return self._loop.iterate(self._client.denoise_stream(model, **options))
 
     def models(self) -> Sequence[ModelInfo]:
         """See ``InkfillClient.models``."""

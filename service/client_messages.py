@@ -10,6 +10,7 @@ from inkfill.v1 import canvas_pb2, models_pb2, sudoku_pb2
 
 from engine.canvas import FinishReason, SamplingParams
 from engine.client import ModelInfo
+from service.client_prompt import PromptText, prompt_fields
 from service.messages import effort_to, method_from, outcome_from, report_from
 from solvers.base import Effort, Guidance, Method, Outcome, Report
 from solvers.problem_error import ProblemError
@@ -48,7 +49,7 @@ class DenoiseOptions(TypedDict, total=False):
 
     Attributes:
         length: of the canvas, tokens; by default the model's longest.
-        prompt: tokens before the canvas.
+        prompt: what comes before the canvas.
         clamps: position -> the token that it holds.
         domains: (positions, tokens that they may take) pairs.
         sampling: the knobs; None for every default.
@@ -56,7 +57,7 @@ class DenoiseOptions(TypedDict, total=False):
     """
 
     length: int | None
-    prompt: Sequence[int]
+    prompt: PromptText
     clamps: Mapping[int, int]
     domains: Iterable[tuple[Sequence[int], Sequence[int]]]
     sampling: SamplingParams | None
@@ -103,6 +104,7 @@ class DenoisedCanvas:
     candidate_mass: tuple[float, ...]
     finish_reason: FinishReason
     report: Report
+    text: str
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def solve_request(
 def denoise_request(
     model: str,
     length: int | None = None,
-    prompt: Sequence[int] = (),
+    prompt: PromptText = (),
     clamps: Mapping[int, int] | None = None,
     domains: Iterable[tuple[Sequence[int], Sequence[int]]] = (),
     sampling: SamplingParams | None = None,
@@ -158,10 +160,10 @@ def denoise_request(
     return canvas_pb2.DenoiseRequest(
         model=model,
         length=length,
-        prompt_tokens=prompt,
+        **prompt_fields(prompt),
         clamps=[canvas_pb2.Clamp(position=p, token=t) for p, t in (clamps or {}).items()],
         domains=[canvas_pb2.Domain(positions=p, tokens=t) for p, t in domains],
-        sampling=_sampling(sampling, seed),
+        sampling=sampling_to(sampling, seed),
     )
 
 
@@ -199,6 +201,7 @@ def denoised_canvas(response: canvas_pb2.DenoiseResponse) -> DenoisedCanvas:
         candidate_mass=tuple(response.candidate_mass),
         finish_reason=FinishReason[canvas_pb2.FinishReason.Name(response.finish_reason)],
         report=report_from(response.report),
+        text=response.text,
     )
 
 
@@ -228,10 +231,12 @@ def model_info(model: models_pb2.Model) -> ModelInfo:
         vocabulary=model.vocabulary,
         max_batch=model.limits.max_batch,
         max_queue=model.limits.max_queue,
+        max_context=model.max_context,
     )
 
 
-def _sampling(params: SamplingParams | None, seed: int | None) -> canvas_pb2.Sampling:
+def sampling_to(params: SamplingParams | None, seed: int | None) -> canvas_pb2.Sampling:
+    """The message of the knobs and the seed; what is None stays absent."""
     if params is None:
         return canvas_pb2.Sampling(seed=seed)
     return canvas_pb2.Sampling(

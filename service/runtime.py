@@ -7,22 +7,25 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
 from engine.kernels.compilation import log_compilation
+from engine.limits import EngineLimits
 from service.address import check_address
 from service.background import in_background
 from service.model_loading import load_models
 from service.server import Server
 from service.servicers.graph_call import GRAPH_TASKS
-from service.settings import Settings
+from service.settings import Settings, SettingsError
+from service.texts import TextModels
 from solvers.graph.compilation import compile_searches
 
 
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[Server]:
     """A server with its own engine, started on entry and drained on exit."""
-    with await in_background(lambda: _start_engine(settings)) as engine:
-        async with Server(engine, settings) as server:
+    engine, texts = await in_background(lambda: _start_engine(settings))
+    with engine:
+        async with Server(engine, settings, texts) as server:
             yield server
 
 
@@ -39,17 +42,23 @@ async def serve(settings: Settings, on_ready: Callable[[Server], None] = lambda 
         _on_signal(lambda: hurrying.append(asyncio.create_task(server.stop(0))))
 
 
-def _start_engine(settings: Settings) -> Engine:
+def _start_engine(settings: Settings) -> tuple[Engine, TextModels]:
     """Blocks for as long as loading and compiling take; an address in vain is refused before."""
     check_address(settings.host, settings.port)
     limits = EngineLimits(
-        max_batch=settings.max_batch, max_queue=settings.max_queue, threads=settings.threads
+        max_batch=settings.max_batch,
+        max_queue=settings.max_queue,
+        threads=settings.threads,
+        max_context=settings.max_context,
     )
     models = load_models(settings)
-    if any(checkpoint.config.task in GRAPH_TASKS for checkpoint in models.values()):
+    if any(checkpoint.config.task in GRAPH_TASKS for checkpoint in models.checkpoints.values()):
         with log_compilation():
             compile_searches()
-    return Engine(models, limits)
+    try:
+        return Engine(models.checkpoints, limits), models.texts
+    except MemoryError as error:
+        raise SettingsError(f"models: {error}") from error
 
 
 def _on_signal(act: Callable[[], None]) -> None:

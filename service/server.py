@@ -30,6 +30,7 @@ from service.servicers.graph_call import GRAPH_TASKS
 from service.servicers.models import ModelsServicer
 from service.servicers.sudoku import SudokuServicer
 from service.settings import Settings
+from service.texts import NO_TEXTS, TextModels
 from service.traffic import Traffic
 from solvers.search_pool import SearchPool
 
@@ -43,11 +44,18 @@ class Server:
 
     The engine is the caller's: it is neither started nor stopped here.
 
+    Args:
+        engine: what answers.
+        settings: how to serve.
+        texts: the strings of its models.
+
     Attributes:
         port: the one that is listened on; known once started.
     """
 
-    def __init__(self, engine: EngineClient, settings: Settings) -> None:
+    def __init__(
+        self, engine: EngineClient, settings: Settings, texts: TextModels = NO_TEXTS
+    ) -> None:
         self.port = 0
         self._engine = engine
         self._settings = settings
@@ -59,7 +67,7 @@ class Server:
             options=_options(settings),
         )
         self._watching: asyncio.Task[None] | None = None
-        self._services = _register(self._grpc, engine, self._searches, settings)
+        self._services = _register(self._grpc, engine, texts, self._searches, settings)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection(
             (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
@@ -143,11 +151,15 @@ class Server:
 
 
 def _register(
-    server: grpc.aio.Server, engine: EngineClient, searches: SearchPool, settings: Settings
+    server: grpc.aio.Server,
+    engine: EngineClient,
+    texts: TextModels,
+    searches: SearchPool,
+    settings: Settings,
 ) -> tuple[str, ...]:
     """Add the servicers that the engine's models allow; the names of their services."""
-    canvas_pb2_grpc.add_CanvasServicer_to_server(CanvasServicer(engine), server)
-    models = ModelsServicer(engine, settings.max_message_bytes)
+    canvas_pb2_grpc.add_CanvasServicer_to_server(CanvasServicer(engine, texts), server)
+    models = ModelsServicer(engine, texts, settings.max_message_bytes)
     models_pb2_grpc.add_ModelsServicer_to_server(models, server)
     names = [_name(canvas_pb2, "Canvas"), _name(models_pb2, "Models")]
     of_task = {info.task: info.name for info in reversed(engine.models())}  # the first one loaded

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``json`` or ``console``.
         shutdown_grace_s: seconds that calls in flight get to finish when the server stops.
+        max_context: tokens of a prompt and of what follows it at most, for text models; absent: as
+            many as the model knows and the memory holds.
         threads: CPU threads that the engine computes with; absent: one a core.
     """
 
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = "json"
     shutdown_grace_s: float = Field(default=10.0, ge=0, le=3600)
     threads: int | None = Field(default=None, ge=1, le=1024)
+    max_context: int | None = Field(default=None, ge=1, le=2**24)
 
     @field_validator("models", mode="before")
     @classmethod

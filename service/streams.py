@@ -25,15 +25,22 @@ class Final(Generic[R]):
 
 async def drafts_of(
     start: Callable[[Callable[[D], None]], Coroutine[Any, Any, R]],
+    is_kept: Callable[[D], bool] = lambda _: False,
 ) -> AsyncGenerator[D | Final[R], None]:
     """Run ``start(on_draft)``; yield each draft, in order, then ``Final`` of the result.
 
     Closing the generator cancels the work.
+
+    Args:
+        start: the work.
+        is_kept: of a draft, whether a slow reader may not miss it.
     """
-    pending: deque[D] = deque(maxlen=MAX_PENDING_DRAFTS)
+    pending: deque[D] = deque()
     wake = asyncio.Event()
 
     def on_draft(draft: D) -> None:
+        if len(pending) >= MAX_PENDING_DRAFTS:
+            _drop_oldest(pending, is_kept)
         pending.append(draft)
         wake.set()
 
@@ -49,6 +56,14 @@ async def drafts_of(
         yield Final(work.result())
     finally:
         await _cancel([work])
+
+
+def _drop_oldest(pending: deque[D], is_kept: Callable[[D], bool]) -> None:
+    """Drop the oldest draft that may be missed, if there is one."""
+    for index, draft in enumerate(pending):
+        if not is_kept(draft):
+            del pending[index]
+            return
 
 
 async def as_finished(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
 from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.noise import CounterNoise
 from engine.sampler import accept, draw_from_domain
@@ -19,7 +20,7 @@ def accept_and_renoise(
     bound: Tensor,
     noise: CounterNoise,
     vocabulary: int,
-    domain: Tensor | None = None,
+    domain: DomainSets | None = None,
     present: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Accept the most certain positions, and draw the others anew from their domains.
@@ -30,7 +31,7 @@ def accept_and_renoise(
         bound: float32 [B], nats; see ``engine.sampler.accept``.
         noise: this step's draws.
         vocabulary: V, how many tokens there are.
-        domain: bool [B, L, V], not empty anywhere; None allows all.
+        domain: what each position may take; None allows all.
         present: bool [B, L], False at padding; None when there is none.
 
     Returns:
@@ -50,10 +51,11 @@ def plain_accept_and_renoise(
     bound: Tensor,
     noise: CounterNoise,
     vocabulary: int,
-    domain: Tensor | None = None,
+    domain: DomainSets | None = None,
     present: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """See ``accept_and_renoise``; the end of ``engine.sampler.denoise_step``."""
     accepted = accept(entropy, bound, present)
-    fresh = draw_from_domain(noise.renoise(entropy.shape[1]), domain, vocabulary)
+    dense = None if domain is None else domain.dense()
+    fresh = draw_from_domain(noise.renoise(entropy.shape[1]), dense, vocabulary)
     return torch.where(accepted, sampled, fresh), accepted

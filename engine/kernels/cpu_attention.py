@@ -18,6 +18,7 @@ from engine.kernels.cpu_blocks import THIN_ROWS, mix_block, score_block
 from engine.kernels.simd import (
     add,
     column_maximum,
+    div,
     exp2,
     fma,
     load,
@@ -25,7 +26,6 @@ from engine.kernels.simd import (
     mul,
     normalise_8_runs,
     normalise_16_runs,
-    reciprocal,
     rsqrt,
     splat,
     store,
@@ -161,7 +161,7 @@ def _softmax(work, at, keys):
         power = exp2(maximum(sub(load(work, scores + j * 16), top), least))
         store(work, scores + j * 16, power)
         norm = add(norm, power)
-    store(work, at.sums, reciprocal(norm))
+    store(work, at.sums, div(splat(_ONE), norm))
 
 
 @njit(cache=True, nogil=True)

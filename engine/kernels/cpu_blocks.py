@@ -74,9 +74,21 @@ def _accumulate(
     following = builder.add(k, _I64(unroll))
     k.add_incoming(_I64(0), before)
     k.add_incoming(following, loop)
-    builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+    again = builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+    again.set_metadata("llvm.loop", _as_it_is(builder.module))
     builder.position_at_end(after)
     return new
+
+
+def _as_it_is(module: ir.Module) -> Value:
+    """What tells LLVM not to unroll a loop: its registers hold one turn, and two would be spilled.
+
+    See ``llvm.loop.unroll.disable`` in LLVM's language reference; a loop's node names itself first.
+    """
+    disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    node = ir.MDValue(module, [disable], str(len(module.metadata)))
+    node.operands = (node, disable)
+    return node
 
 
 def _for_count(builder: Builder, count: Value, most: int, emit: Callable[[int], None]) -> None:

@@ -8,9 +8,7 @@ threads.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +20,7 @@ from engine.attention import AttentionPlan, HeadGroup
 from engine.kernels.cpu_gemm import Floats
 from engine.kernels.cpu_layout import HeadLayout, Ints, Records, aligned, plan_buffers
 from engine.kernels.cpu_network import decode_tile, fill_tables
+from engine.kernels.cpu_team import CpuTeam, Work
 from engine.kernels.cpu_weights import PackedWeights, pack_weights
 from engine.model import DiffusionGemma
 
@@ -55,16 +54,17 @@ class DecoderInputs:
 
     @classmethod
     def of(
-        cls, canvas: Tensor, belief: Tensor | None, free: Tensor | None, logits: Tensor
+        cls, canvas: Tensor, belief: Tensor | None, free: Tensor | None, logits: Floats
     ) -> DecoderInputs:
         """From tensors on the CPU, which share their memory where they can."""
         batch = len(canvas)
-        nothing = np.zeros((batch, 0, 0), np.float32)
         return cls(
             canvas.contiguous().numpy(),
-            nothing if belief is None else belief.detach().float().contiguous().numpy(),
+            np.zeros((batch, 0, 0), np.float32)
+            if belief is None
+            else belief.detach().float().contiguous().numpy(),
             np.zeros((batch, 0), np.bool_) if free is None else free.contiguous().numpy(),
-            logits.numpy(),
+            logits,
         )
 
 
@@ -98,8 +98,7 @@ class CpuDecoder:
             )
         self.threads = threads or torch.get_num_threads()
         self._weights = pack_weights(model)
-        self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "inkfill-decoder")
-        weakref.finalize(self, self._pool.shutdown, wait=False)
+        self._team = CpuTeam(self.threads)
         self._plans: list[_Laid] = []
         self._fill_tables(model.config.vocab_size)
         self._compile(model)
@@ -125,9 +124,9 @@ class CpuDecoder:
         Raises:
             ValueError: the plan is for another length or number of canvases, or has a prompt.
         """
-        logits = torch.zeros(*canvas.shape, self.vocabulary)
+        logits = np.zeros((*canvas.shape, self.vocabulary), np.float32)
         self.run(plan, DecoderInputs.of(canvas, belief, free, logits))
-        return logits
+        return torch.from_numpy(logits)
 
     @property
     def vocabulary(self) -> int:
@@ -165,23 +164,9 @@ class CpuDecoder:
         """Have the decoding threads do something else that treats canvases alone."""
         self._deal(batch, lambda first, last, _: work(first, last))
 
-    def _deal(self, batch: int, work: Callable[[int, int, int], None]) -> None:
-        """Deal a batch to the threads, a tile at a time; ``work`` is told which thread it is in."""
-        share = min(_TILE, -(-batch // self.threads))
-        starts = iter(range(0, batch, share))
-
-        def play(member: int) -> None:
-            for first in starts:
-                work(first, min(first + share, batch), member)
-
-        helpers = min(self.threads, -(-batch // share)) - 1
-        waiting = [self._pool.submit(play, 1 + i) for i in range(helpers)]
-        try:
-            play(0)
-        finally:  # a batch that fails leaves nobody writing to scratch that the next one uses
-            wait(waiting)
-        for helper in waiting:
-            helper.result()
+    def _deal(self, batch: int, work: Work) -> None:
+        """Deal a batch to the threads, a tile at a time."""
+        self._team.deal(batch, min(_TILE, -(-batch // self.threads)), work)
 
     def _lay_out(self, plan: AttentionPlan, length: int) -> _Laid:
         """The plan as the kernels read it; the few used last are remembered."""

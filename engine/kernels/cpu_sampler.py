@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.kernels.simd import (
     LANES,
     add,
+    div,
     exp2,
     fma,
     load,
@@ -26,6 +27,7 @@ from engine.kernels.simd import (
     maximum,
     minimum,
     mul,
+    peak,
     splat,
     store,
     sub,
@@ -39,7 +41,7 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _41 = (np.uint64(shift) for shift in (30, 27, 31, 41))
 _STREAMS, _TOKEN, _RENOISE = np.uint64(4), np.uint64(0), np.uint64(1)
 _HALF, _SCALE = np.float32(0.5), np.float32(2.0**-23)
-_ZERO, _TINY = np.float32(0), np.float32(1e-30)
+_ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(1e-30)
 _LOG2_E, _LOWEST, _HIGHEST = np.float32(math.log2(math.e)), np.float32(-126), np.float32(126)
 #: A scaled logit of no token at all, in the padding of a row.
 _ABSENT = np.float32(-1e30)
@@ -47,6 +49,10 @@ _ABSENT = np.float32(-1e30)
 _HOPELESS = np.float32(3e-9)
 #: Times nearer than this are told apart by the reference's own rounding.
 _CLOSE = 1 + 1e-5
+
+
+_Ints = npt.NDArray[np.int64]
+_Drawn = tuple[_Ints, _Ints, npt.NDArray[np.bool_], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +63,8 @@ class CpuSampling:
         allowed: bool [B, L, V], the domain; [B, L, 0] when every token is allowed.
         temperature, bounds: float32 [B].
         keys, steps: uint64 [B], of the noise.
-        result: what is to be written: ``believe`` writes its belief and mass, ``draw`` the rest.
+        belief, mass: float32 [B, L, V] and [B, L], which ``believe`` writes.
+        drawn: canvas, draft, accepted and entropy, as in ``StepResult``, which ``draw`` writes.
     """
 
     allowed: npt.NDArray[np.bool_]
@@ -65,46 +72,53 @@ class CpuSampling:
     bounds: npt.NDArray[np.float32]
     keys: npt.NDArray[np.uint64]
     steps: npt.NDArray[np.uint64]
-    result: StepResult
+    belief: npt.NDArray[np.float32]
+    mass: npt.NDArray[np.float32]
+    drawn: _Drawn
 
     @classmethod
     def of(
         cls,
-        shape: torch.Size,
+        shape: tuple[int, int, int],
         domain: Tensor | None,
         settings: StepSettings,
         noise: CounterNoise,
     ) -> CpuSampling:
-        """Make room for a step of logits of this shape, [B, L, V]."""
+        """Make room for a step of logits of this shape, (B, L, V)."""
         cells = shape[:2]
-        canvas, draft = (torch.empty(cells, dtype=torch.int64) for _ in range(2))
-        accepted = torch.empty(cells, dtype=torch.bool)
-        entropy, mass = torch.empty(cells), torch.ones(cells)
         return cls(
             np.zeros((*cells, 0), np.bool_) if domain is None else domain.contiguous().numpy(),
             settings.temperature.float().contiguous().numpy(),
             settings.entropy_bound.float().contiguous().numpy(),
             noise.keys.contiguous().numpy().view(np.uint64),
             noise.steps.contiguous().numpy().view(np.uint64),
-            StepResult(torch.empty(shape), canvas, draft, accepted, entropy, mass),
+            np.empty(shape, np.float32),
+            np.ones(cells, np.float32),
+            (
+                np.empty(cells, np.int64),
+                np.empty(cells, np.int64),
+                np.empty(cells, np.bool_),
+                np.empty(cells, np.float32),
+            ),
         )
 
     def believe(self, logits: npt.NDArray[np.float32], first: int, last: int) -> None:
         """The belief of canvases ``first`` to ``last`` from their logits, [B, L, V]."""
-        belief, mass = self.result.belief.numpy(), self.result.candidate_mass.numpy()
-        _believe(first, last, logits, self.allowed, self.temperature, belief, mass)
+        _believe(first, last, logits, self.allowed, self.temperature, self.belief, self.mass)
 
     def projected(self, project: Projection) -> CpuSampling:
         """The same with the belief changed."""
-        belief = project(self.result.belief).contiguous()
-        return replace(self, result=replace(self.result, belief=belief))
+        return replace(self, belief=project(torch.from_numpy(self.belief)).contiguous().numpy())
 
     def draw(self, first: int, last: int) -> None:
         """All that follows from the belief of canvases ``first`` to ``last``."""
-        r = self.result
-        out = r.canvas.numpy(), r.draft.numpy(), r.accepted.numpy(), r.entropy.numpy()
-        belief = r.belief.numpy()
-        _draw(first, last, belief, self.allowed, self.bounds, self.keys, self.steps, out)
+        noise = self.keys, self.steps
+        _draw(first, last, self.belief, self.allowed, self.bounds, *noise, self.drawn)
+
+    @property
+    def result(self) -> StepResult:
+        """What was written, as tensors that share its memory."""
+        return StepResult(*map(torch.from_numpy, (self.belief, *self.drawn, self.mass)))
 
 
 def cpu_denoise_step(
@@ -123,7 +137,8 @@ def cpu_denoise_step(
         noise: this step's draws.
         project: applied to the belief before anything is drawn from it.
     """
-    sampling = CpuSampling.of(logits.shape, domain, settings, noise)
+    batch, length, vocabulary = logits.shape
+    sampling = CpuSampling.of((batch, length, vocabulary), domain, settings, noise)
     sampling.believe(logits.contiguous().numpy(), 0, len(logits))
     if project is not None:
         sampling = sampling.projected(project)
@@ -154,9 +169,8 @@ def _believe(first, last, logits, allowed, temperature, belief, mass):
                         belief[b, at, v] = inside[v]
                     continue
             for v in range(vocabulary):
-                row[v] = logits[b, at, v] / temperature[b]
-            row[vocabulary:] = _ABSENT
-            share = _softmax(row, inside)
+                row[v] = logits[b, at, v]
+            share = _softmax(row, inside, temperature[b], vocabulary)
             for v in range(vocabulary):
                 belief[b, at, v] = row[v]
             if restricted:
@@ -164,27 +178,38 @@ def _believe(first, last, logits, allowed, temperature, belief, mass):
 
 
 @njit(cache=True, nogil=True)
-def _softmax(row, inside):
+def _softmax(row, inside, temperature, vocabulary):
     """The softmax of a row over where ``inside`` is 1, in place; returns the share that lies there.
 
     Each of both softmaxes is taken less its own maximum, so that neither can vanish.
     """
-    top, top_inside = _ABSENT, _ABSENT
-    for v in range(len(row)):
-        top = max(top, row[v])
-        if inside[v] > 0:
-            top_inside = max(top_inside, row[v])
+    for c in range(0, len(row), LANES):
+        store(row, c, div(load(row, c), splat(temperature)))
+    for v in range(vocabulary, len(row)):
+        row[v] = _ABSENT
+    top, top_inside = _tops(row, inside)
     everything, domain = splat(_ZERO), splat(_ZERO)
     for c in range(0, len(row), LANES):
-        scaled = load(row, c)
-        everything = add(everything, _exp(sub(scaled, splat(top))))
-        part = mul(_exp(sub(scaled, splat(top_inside))), load(inside, c))
+        part = mul(_exp(sub(load(row, c), splat(top_inside))), load(inside, c))
         domain = add(domain, part)
+        everything = add(everything, _exp(sub(load(row, c), splat(top))))
         store(row, c, part)
     whole = total(domain)
-    for v in range(len(row)):
-        row[v] /= whole
+    for c in range(0, len(row), LANES):
+        store(row, c, div(load(row, c), splat(whole)))
     return whole * math.exp(np.float64(top_inside) - np.float64(top)) / total(everything)
+
+
+@njit(cache=True, nogil=True)
+def _tops(row, inside):
+    """The largest of a row, and the largest where ``inside`` is 1."""
+    top, top_inside = splat(_ABSENT), splat(_ABSENT)
+    for c in range(0, len(row), LANES):
+        scaled, chosen = load(row, c), load(inside, c)
+        top = maximum(top, scaled)
+        hidden = mul(sub(splat(_ONE), chosen), splat(_ABSENT))
+        top_inside = maximum(top_inside, fma(scaled, chosen, hidden))
+    return peak(top), peak(top_inside)
 
 
 @njit(cache=True, nogil=True)
@@ -197,17 +222,14 @@ def _exp(x):
 def _draw(first, last, belief, allowed, bounds, keys, steps, out):
     """Sample, accept and renoise canvases; ``out``: canvas, draft, accepted, entropy."""
     canvas, draft, accepted, entropy = out
-    length, vocabulary = belief.shape[1:]
+    vocabulary = belief.shape[2]
     row = np.zeros(-(-vocabulary // LANES) * LANES, np.float32)
     for b in range(first, last):
         fresh = _key(keys[b], steps[b], _RENOISE)
         tokens = _key(keys[b], steps[b], _TOKEN)
         _sample(belief[b], tokens, row, canvas[b], draft[b], entropy[b])
         _accept(entropy[b], bounds[b], accepted[b])
-        for at in range(length):
-            if not accepted[b, at]:
-                draw = _uniform(fresh, at)
-                canvas[b, at] = _pick(draw, allowed[b, at], vocabulary)
+        _renoise(accepted[b], fresh, allowed[b], vocabulary, canvas[b])
 
 
 @njit(cache=True, nogil=True)
@@ -215,13 +237,27 @@ def _sample(belief, key, row, canvas, draft, entropy):
     """A draw from each position's belief, the likeliest token, the entropy."""
     length, vocabulary = belief.shape
     for at in range(length):
-        likeliest = 0
         for v in range(vocabulary):
             row[v] = belief[at, v]
-            if row[v] > row[likeliest]:
-                likeliest = v
+        top, likeliest = _top(row), 0
+        while likeliest < vocabulary - 1 and row[likeliest] != top:
+            likeliest += 1
         draft[at], entropy[at] = likeliest, _entropy(row)
-        canvas[at] = _race(row, row[likeliest] * _HOPELESS, key, at * vocabulary, vocabulary)
+        floor, alive = top * _HOPELESS, 0
+        for v in range(len(row)):
+            alive += row[v] > floor
+        canvas[at] = likeliest
+        if alive > 1:
+            canvas[at] = _race(row, floor, key, at * vocabulary, vocabulary)
+
+
+@njit(cache=True, nogil=True)
+def _top(row):
+    """The largest of a row that ends in zeros."""
+    top = splat(_ZERO)
+    for c in range(0, len(row), LANES):
+        top = maximum(top, load(row, c))
+    return peak(top)
 
 
 @njit(cache=True, nogil=True)
@@ -277,13 +313,27 @@ def _accept(entropy, bound, accepted):
 
 
 @njit(cache=True, nogil=True)
-def _pick(draw, allowed, vocabulary):
-    """Turn a draw in (0, 1) into a token of the domain, all alike."""
-    if len(allowed) == 0:
-        return np.int64(draw * np.float32(vocabulary))
-    rank = np.int64(draw * np.float32(np.sum(allowed)))
-    for v in range(vocabulary):
-        if allowed[v]:
+def _renoise(accepted, key, allowed, vocabulary, canvas):
+    """Put a token of the domain, all alike, where none was accepted."""
+    for at in range(len(accepted)):
+        if accepted[at]:
+            continue
+        draw = _uniform(key, at)
+        if allowed.shape[1] == 0:
+            canvas[at] = np.int64(draw * np.float32(vocabulary))
+        else:
+            canvas[at] = _pick(draw, allowed, at)
+
+
+@njit(cache=True, nogil=True)
+def _pick(draw, allowed, at):
+    """Turn a draw in (0, 1) into a token of the domain ``allowed[at]``."""
+    count = 0
+    for v in range(allowed.shape[1]):
+        count += allowed[at, v]
+    rank = np.int64(draw * np.float32(count))
+    for v in range(allowed.shape[1]):
+        if allowed[at, v]:
             if rank == 0:
                 return v
             rank -= 1

@@ -5,13 +5,14 @@ The thread that decoded a tile samples from it at once, while the logits are in 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from engine.attention import AttentionPlan
 from engine.batch_state import BatchState
 from engine.kernels.cpu_decoder import CpuDecoder, DecoderInputs
 from engine.kernels.cpu_sampler import CpuSampling, cpu_denoise_step
-from engine.model import DiffusionGemma, PromptCache
+from engine.model import DiffusionGemma
 from engine.noise import CounterNoise
 from engine.sampler import Projection, StepResult, StepSettings
 
@@ -24,24 +25,21 @@ class CpuStepper:
         self._decoder = CpuDecoder(model, threads)
         _compile_sampler(self._decoder.vocabulary)
 
-    def supports(self, plan: AttentionPlan, prompt: PromptCache | None) -> bool:  # noqa: ARG002
-        """Without a prompt."""
-        return prompt is None
-
     def step(
         self,
         state: BatchState,
         plan: AttentionPlan,
-        prompt: PromptCache | None,  # noqa: ARG002  # None, see ``supports``
         project: Projection | None,
     ) -> StepResult:
         """See ``Stepper.step``."""
-        shape = torch.Size((*state.canvas.shape, self._decoder.vocabulary))
-        inputs = DecoderInputs.of(state.canvas, state.belief, state.free, torch.empty(shape))
+        batch, length = state.canvas.shape
+        shape = batch, length, self._decoder.vocabulary
+        logits = np.empty(shape, np.float32)
+        inputs = DecoderInputs.of(state.canvas, state.belief, state.free, logits)
         sampling = CpuSampling.of(shape, state.domain, state.settings, state.noise)
 
         def sample(first: int, last: int) -> None:
-            sampling.believe(inputs.logits, first, last)
+            sampling.believe(logits, first, last)
             if project is None:
                 sampling.draw(first, last)
 

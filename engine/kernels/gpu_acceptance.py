@@ -6,9 +6,8 @@ a canvas of 256, one program's work of a microsecond or so; it reads and writes 
 taken in float64 and rounded where ``engine.sampler.accept`` rounds on the CPU, so what is accepted
 is the same; PyTorch's sums on CUDA are float32, and may decide otherwise within 1e-7 of the bound.
 
-A fresh token of a restricted position takes two passes over its row of the domain, V bytes each:
-262 KB a row, 67 MB for 256 rows and half as much again, mostly from the cache. One program a row.
-Tokens are integers and are equal.
+A fresh token of a restricted position takes two passes over its set, V bytes each: 262 KB, mostly
+from the cache, for positions share sets. One program a position. Tokens are integers and are equal.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
 from engine.kernels.gpu_numbers import RENOISE, stream_key, uniform
 from engine.noise import CounterNoise
 
@@ -31,7 +31,7 @@ def gpu_accept_and_renoise(
     bound: Tensor,
     noise: CounterNoise,
     vocabulary: int,
-    domain: Tensor | None = None,
+    domain: DomainSets | None = None,
     present: Tensor | None = None,
     *,
     tile: int = _TILE,
@@ -62,10 +62,10 @@ def gpu_accept_and_renoise(
         num_warps=max(1, block // 64),
     )
     if domain is not None:
-        bytes_of = domain.view(torch.uint8)
-        strides = bytes_of.stride()
+        sets, which = domain.sets.view(torch.uint8), domain.which.contiguous()
+        strides = sets.stride()
         _renoise[(batch * length,)](
-            bytes_of, taken, keys, steps, canvas, length, vocabulary, *strides, tile=tile
+            sets, which, taken, keys, steps, canvas, length, vocabulary, *strides, tile=tile
         )
     return canvas, accepted
 
@@ -116,35 +116,36 @@ def _accept(
 
 @triton.jit
 def _renoise(
-    domain,
+    sets,
+    which,
     accepted,
     keys,
     steps,
     canvas,
     length,
     vocabulary,
-    domain_row,
-    domain_position,
-    domain_token,
+    sets_row,
+    sets_token,
     tile: tl.constexpr,
 ):
-    """Draw a token of one position's domain, unless what was sampled there was accepted."""
+    """Draw a token of one position's set, unless what was sampled there was accepted."""
     cell = tl.program_id(0)
-    if tl.load(accepted + cell) == 0:
+    chosen = tl.load(which + cell)
+    if (tl.load(accepted + cell) == 0) & (chosen >= 0):
         row, position = cell // length, cell % length
-        allowed = domain + row.to(tl.int64) * domain_row + position.to(tl.int64) * domain_position
+        allowed = sets + chosen.to(tl.int64) * sets_row
         size = 0
         for first in range(0, vocabulary, tile):
-            size += tl.sum(_tile_of(allowed, first, vocabulary, domain_token, tile), axis=0)
+            size += tl.sum(_tile_of(allowed, first, vocabulary, sets_token, tile), axis=0)
         key = stream_key(tl.load(keys + row), tl.load(steps + row), RENOISE)
         rank = (uniform(key, position) * size).to(tl.int32)
         start, before = 0, 0
-        inside = tl.sum(_tile_of(allowed, 0, vocabulary, domain_token, tile), axis=0)
+        inside = tl.sum(_tile_of(allowed, 0, vocabulary, sets_token, tile), axis=0)
         while (before + inside <= rank) & (start + tile < vocabulary):
             before += inside
             start += tile
-            inside = tl.sum(_tile_of(allowed, start, vocabulary, domain_token, tile), axis=0)
-        members = _tile_of(allowed, start, vocabulary, domain_token, tile)
+            inside = tl.sum(_tile_of(allowed, start, vocabulary, sets_token, tile), axis=0)
+        members = _tile_of(allowed, start, vocabulary, sets_token, tile)
         drawn = (members == 1) & (tl.cumsum(members, axis=0) == rank - before + 1)
         token = start + tl.sum(tl.where(drawn, tl.arange(0, tile), 0), axis=0)
         tl.store(canvas + cell, token.to(tl.int64))

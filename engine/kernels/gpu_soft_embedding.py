@@ -24,6 +24,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from engine.kernels.gpu_denoising_head import set_arguments
 from engine.kernels.gpu_numbers import ABSENT, INTERPRETED, nearest, scaled
 from engine.kernels.raw_logits import RawLogits
 
@@ -52,20 +53,21 @@ def gpu_soft_embedding(
     row_tile, size_tile, token_tile = tiles or TILES[table.dtype]
     values, cells = logits.values, logits.cells.contiguous()
     compact, restricted = values.dim() == 2, logits.domain is not None
-    domain = values if logits.domain is None else logits.domain.view(torch.uint8)
+    sets, which, *strides = set_arguments(logits)
     part = triton.cdiv(triton.cdiv(vocabulary, parts), token_tile) * token_tile
     parts = triton.cdiv(vocabulary, part)
     sums = torch.empty((parts, rows, size), device=table.device)
     _mix[(triton.cdiv(rows, row_tile), triton.cdiv(size, size_tile), parts)](
         values,
         cells,
-        domain,
+        sets,
+        which,
         logits.temperature.contiguous(),
         log_sum_exp.contiguous(),
         table,
         sums,
         *((values.stride(0), 0, values.stride(1)) if compact else values.stride()),
-        *(domain.stride() if restricted else (0, 0, 0)),
+        *strides,
         *table.stride(),
         rows,
         logits.length,
@@ -92,7 +94,8 @@ def gpu_soft_embedding(
 def _mix(
     logits,
     cells,
-    domain,
+    sets,
+    which,
     temperature,
     log_sum_exp,
     table,
@@ -100,9 +103,8 @@ def _mix(
     logits_row,
     logits_position,
     logits_token,
-    domain_row,
-    domain_position,
-    domain_token,
+    sets_row,
+    sets_token,
     table_token,
     table_dimension,
     rows,
@@ -127,8 +129,11 @@ def _mix(
     canvas, position = cell // length, cell % length
     lead = (row if compact else canvas).to(tl.int64) * logits_row + position * logits_position
     logits_at = logits + lead[:, None] + (token.to(tl.int64) * logits_token)[None, :]
-    lead = canvas * domain_row + position * domain_position
-    domain_at = domain + lead[:, None] + (token.to(tl.int64) * domain_token)[None, :]
+    if restricted:
+        chosen = tl.load(which + cell, mask=present, other=-1)
+        limited = (chosen >= 0)[:, None]
+        lead = chosen.to(tl.int64) * sets_row
+        sets_at = sets + lead[:, None] + (token.to(tl.int64) * sets_token)[None, :]
     across = at.to(tl.int64) * table_dimension
     table_at = table + (token.to(tl.int64) * table_token)[:, None] + across[None, :]
     warmth = tl.load(temperature + canvas, mask=present, other=1.0)[:, None]
@@ -141,7 +146,7 @@ def _mix(
         along = tl.cast(first, tl.int64)
         raw = tl.load(logits_at + along * logits_token, mask=inside, other=0.0)
         if restricted:
-            allowed = tl.load(domain_at + along * domain_token, mask=inside, other=0)
+            allowed = tl.load(sets_at + along * sets_token, mask=inside & limited, other=1)
             inside = inside & (allowed != 0)
         x = tl.where(inside, scaled(raw, softcap, warmth) - whole, ABSENT)
         belief = nearest(tl.exp(x), table.dtype.element_ty).to(operand)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
+
 
 @dataclass(frozen=True, eq=False)
 class RawLogits:
@@ -14,11 +16,12 @@ class RawLogits:
 
     Attributes:
         values: float32 or bfloat16, [N, V] for the N free positions alone, or [B, L, V] for all.
-        cells: int64 [N], the free positions, each as canvas * L + position.
+        cells: int64 [N], the free positions, each as canvas * L + position. One may come again, to
+            fill up a fixed N, with the same logits; it is then computed again.
         length: L.
         softcap: of the model; see ``DiffusionGemma.head``.
         temperature: float32 [B].
-        domain: bool [B, L, V], not empty at any free position; None allows all.
+        domain: what each position may take; None allows all.
     """
 
     values: Tensor
@@ -26,7 +29,7 @@ class RawLogits:
     length: int
     softcap: float
     temperature: Tensor
-    domain: Tensor | None = None
+    domain: DomainSets | None = None
 
     @property
     def vocabulary(self) -> int:
@@ -41,7 +44,9 @@ class RawLogits:
 
     def allowed(self) -> Tensor | None:
         """The domains of the free positions, bool [N, V]; None allows all."""
-        return None if self.domain is None else self.at_cells(self.domain)
+        if self.domain is None:
+            return None
+        return self.domain.allowed(self.at_cells(self.domain.which))
 
     def at_cells(self, x: Tensor) -> Tensor:
         """The free positions of ``x`` [B, L, ...]: [N, ...]."""

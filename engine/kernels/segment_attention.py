@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.triton_device import on_device_of, runs_triton
+
 #: Positions of a page, P.
 PAGE = 64
 
@@ -53,16 +55,20 @@ def segment_attention(
         q: [T, H, d].
         k: [T, K, d], of the segments themselves.
         v: like ``k``.
-        key_pages: [pages, P, K, d], of what precedes the segments.
+        key_pages: [pages, P, K, d], each page dense, of what precedes the segments.
         value_pages: like ``key_pages``.
         segments: where they are, and their pages.
         causal: whether a token sees none behind itself; else it sees its whole segment.
         window: positions that a causal token sees, itself included; one that is not causal sees
             the last ``window - 1`` before its segment, and all of it. None sees everything.
     """
-    return plain_segment_attention(
-        q, k, v, key_pages, value_pages, segments, causal=causal, window=window
-    )
+    given = q, k, v, key_pages, value_pages, segments
+    if not runs_triton(q) or q.dtype not in (torch.float32, torch.bfloat16):
+        return plain_segment_attention(*given, causal=causal, window=window)
+    from engine.kernels.gpu_segment_attention import gpu_segment_attention
+
+    with on_device_of(q):
+        return gpu_segment_attention(*given, causal=causal, window=window)
 
 
 def plain_segment_attention(

@@ -121,17 +121,6 @@ def power_of_two(builder: Builder, t: Value) -> Value:
 _EXP2 = (1.0, 0.69314698, 0.24022242, 0.055507337, 0.0096715127, 0.0013264727)
 
 
-def inverse(builder: Builder, x: Value) -> Value:
-    """``1 / x`` to 2e-7 for normal positive x: a guess from the bits, then two refinements."""
-    guess = builder.sub(_integers(0x7EF311C3), builder.bitcast(x, _BITS))
-    y = builder.bitcast(guess, _VECTOR)
-    minus = builder.fneg(x)
-    error = multiply_add(builder, minus, y, constant(1.0))
-    y = multiply_add(builder, y, multiply_add(builder, error, error, error), y)
-    error = multiply_add(builder, minus, y, constant(1.0))
-    return multiply_add(builder, y, error, y)
-
-
 def inverse_root(builder: Builder, x: Value) -> Value:
     """``x ** -0.5`` to 3e-7 for normal positive x: a guess from the bits, then Newton's steps."""
     half = builder.lshr(builder.bitcast(x, _BITS), _integers(1))
@@ -154,13 +143,16 @@ def smaller(builder: Builder, a: Value, b: Value) -> Value:
 
 
 def gelu(builder: Builder, x: Value) -> Value:
-    """The tanh form of gelu, as ``x * sigmoid(2 sqrt(2 / pi) (x + 0.044715 x**3))``."""
+    """The tanh form of gelu, as ``x * sigmoid(2 sqrt(2 / pi) (x + 0.044715 x**3))``.
+
+    Divided by the machine: its divider works while the next multiplications go on.
+    """
     square = builder.fmul(x, x)
     slope = multiply_add(builder, square, constant(-0.10294324), constant(-2.3022082))
     t = builder.fmul(x, slope)
     t = larger(builder, smaller(builder, t, constant(64.0)), constant(-64.0))
     below = builder.fadd(power_of_two(builder, t), constant(1.0))
-    return builder.fmul(x, inverse(builder, below))
+    return builder.fdiv(x, below)
 
 
 def hyperbolic_tangent(builder: Builder, x: Value) -> Value:
@@ -173,8 +165,7 @@ def hyperbolic_tangent(builder: Builder, x: Value) -> Value:
     t = builder.fmul(x, constant(-2.8853901))
     t = larger(builder, smaller(builder, t, constant(64.0)), constant(-64.0))
     falling = power_of_two(builder, t)
-    ratio = inverse(builder, builder.fadd(falling, constant(1.0)))
-    far = builder.fmul(builder.fsub(constant(1.0), falling), ratio)
+    far = builder.fdiv(builder.fsub(constant(1.0), falling), builder.fadd(falling, constant(1.0)))
     is_near = builder.fcmp_ordered("<", square, constant(0.390625))
     return builder.select(is_near, near, far)
 
@@ -278,11 +269,11 @@ def _elementwise(arity: int, emit: Callable[..., Value]) -> Any:
 add = _elementwise(2, lambda builder, a, b: builder.fadd(a, b))
 sub = _elementwise(2, lambda builder, a, b: builder.fsub(a, b))
 mul = _elementwise(2, lambda builder, a, b: builder.fmul(a, b))
+div = _elementwise(2, lambda builder, a, b: builder.fdiv(a, b))
 fma = _elementwise(3, multiply_add)
 maximum = _elementwise(2, larger)
 minimum = _elementwise(2, smaller)
 exp2 = _elementwise(1, power_of_two)
-reciprocal = _elementwise(1, inverse)
 rsqrt = _elementwise(1, inverse_root)
 tanh = _elementwise(1, hyperbolic_tangent)
 log = _elementwise(1, natural_logarithm)
@@ -336,18 +327,25 @@ def where(context, flags, at, vector, other):
     return lanes(flags, types.intp, lanes, lanes), codegen
 
 
-@intrinsic
-def total(context, vector):
-    """The sum of the lanes, halves first: float32."""
+def _across(join: Callable[[Builder, Value, Value], Value]) -> Any:
+    """A numba function that joins the lanes, halves first: float32."""
 
-    def codegen(context, builder, signature, arguments):
-        vector = arguments[0]
-        for half in (8, 4, 2, 1):
-            other = shuffle(builder, vector, vector, [(i + half) % LANES for i in range(LANES)])
-            vector = builder.fadd(vector, other)
-        return builder.extract_element(vector, _I32(0))
+    @intrinsic
+    def joined(context, vector):
+        def codegen(context, builder, signature, arguments):
+            vector = arguments[0]
+            for half in (8, 4, 2, 1):
+                picks = [(i + half) % LANES for i in range(LANES)]
+                vector = join(builder, vector, shuffle(builder, vector, vector, picks))
+            return builder.extract_element(vector, _I32(0))
 
-    return types.float32(vector), codegen
+        return types.float32(vector), codegen
+
+    return joined
+
+
+#: The sum and the largest of the lanes.
+total, peak = _across(lambda builder, a, b: builder.fadd(a, b)), _across(larger)
 
 
 @intrinsic

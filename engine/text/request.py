@@ -9,7 +9,16 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from engine.canvas import Draft, FinishReason, Floats, SamplingParams, Tokens
+from engine.canvas import (
+    CanvasError,
+    Draft,
+    FinishReason,
+    Floats,
+    SamplingParams,
+    Tokens,
+    check_seed,
+    check_tokens,
+)
 
 
 class TextFinish(enum.Enum):
@@ -38,6 +47,17 @@ class TextRequest:
     sampling: SamplingParams
     seed: int = 0
     eos_token_ids: tuple[int, ...] = ()
+
+    def validate(self, vocabulary: int) -> None:
+        """Check the request against a model.
+
+        Raises:
+            CanvasError: naming the field, what was given and what is accepted.
+        """
+        if self.max_tokens < 1:
+            raise CanvasError("max_tokens", f"got {self.max_tokens}, accepted: at least 1")
+        check_seed(self.seed)
+        check_tokens("prompt", self.prompt, vocabulary)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import typer
 from service.commands import (
     color,
     demo,
+    generate,
     hamiltonian,
     independent_set,
     models,
@@ -32,6 +33,7 @@ app.command()(sudoku.sudoku)
 app.command()(color.color)
 app.command()(independent_set.independent_set)
 app.command()(hamiltonian.hamiltonian)
+app.command()(generate.generate)
 app.command()(models.models)
 app.command()(quantize.quantize)
 app.command()(demo.demo)

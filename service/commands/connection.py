@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 
 import grpc
 
@@ -15,19 +16,25 @@ from service.settings import load_settings
 
 
 @asynccontextmanager
-async def connect(server: str | None) -> AsyncIterator[grpc.aio.Channel]:
+async def connect(
+    server: str | None, models: Sequence[Path] = ()
+) -> AsyncIterator[grpc.aio.Channel]:
     """Open a channel.
 
     Args:
         server: ``host:port`` of a running server; None starts one in this process, on a free
             loopback port, and stops it afterwards.
+        models: checkpoint folders for a server that is started here; none leaves them to the
+            environment and to what is bundled.
     """
     if server is not None:
         async with grpc.aio.insecure_channel(server) as channel:
             yield channel
         return
     configure_logging("warning", "console")
-    settings = load_settings(host="127.0.0.1", port=0, shutdown_grace_s=0.0)
+    settings = load_settings(
+        host="127.0.0.1", port=0, shutdown_grace_s=0.0, models=tuple(models) or None
+    )
     async with AsyncExitStack() as stack:
         with err.status("starting the engine (the first start compiles its kernels, about 30 s)"):
             # It takes seconds to import, which a server elsewhere need not wait for.

@@ -60,7 +60,7 @@ def serve(
 
     Every option can also be set in the environment (INKFILL_PORT=...) or in the --config file;
     flags win over the environment, the environment over the file. Only there can be set:
-    max_searches, max_many_in_flight, max_message_bytes and shutdown_grace_s.
+    max_searches, max_many_in_flight, max_message_bytes, max_context and shutdown_grace_s.
     """
     try:
         settings = load_settings(

@@ -43,8 +43,8 @@ ServerOption = Annotated[
     typer.Option(
         callback=_check_address,
         help="host:port of a running server, which `inkfill serve` starts for its callers. Without "
-        "it the command starts an engine of its own with the bundled checkpoints, on this "
-        "machine, and stops it afterwards.",
+        "it the command starts an engine of its own on this machine, with the bundled checkpoints "
+        "unless told otherwise, and stops it afterwards.",
         show_default="none; an engine is started for the command",
     ),
 ]

@@ -1,11 +1,9 @@
-"""Canvases over gRPC: any model that needs no relations between positions."""
+"""Canvases and texts over gRPC: any model that needs no relations between positions."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,28 +11,28 @@ import grpc
 from inkfill.v1 import canvas_pb2, canvas_pb2_grpc
 
 from engine.canvas import CanvasRequest, CanvasResult, Draft
-from engine.client import EngineClient, ModelInfo, OnDraft, UnknownModelError
-from service.errors import invalid_argument, model_resource, named_by, shorten
+from engine.client import EngineClient, ModelInfo, OnDraft, OnTextEvent, TextEvent
+from engine.text.request import CanvasCommit, TextResult
+from service.errors import named_by
 from service.messages import report_to
+from service.servicers.canvas_models import denoising_model, generating_model
 from service.servicers.canvas_request import canvas_request, request_path
-from service.servicers.graph_call import GRAPH_TASKS
+from service.servicers.prompt import prompt_of
+from service.servicers.text_request import text_request
+from service.servicers.text_response import TextCall, TextEvents
 from service.streams import Final, drafts_of
+from service.texts import TextModel, TextModels
 from solvers.base import Method, Report
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-#: Tasks whose models need relations that only a solver lays out, and who offers it.
-_SOLVER_SERVICES = {
-    "sudoku": "inkfill.v1.Sudoku",
-    **dict.fromkeys(GRAPH_TASKS, "inkfill.v1.Graph"),
-}
 
 
 class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
     """Serves ``inkfill.v1.Canvas``."""
 
-    def __init__(self, engine: EngineClient) -> None:
+    def __init__(self, engine: EngineClient, texts: TextModels) -> None:
         self._engine = engine
+        self._texts = texts
 
     async def Denoise(  # noqa: N802  # gRPC's name
         self,
@@ -54,46 +52,55 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
             async for event in events:
                 yield _event(event)
 
+    async def Generate(  # noqa: N802
+        self,
+        request: canvas_pb2.GenerateRequest,
+        context: Context,  # noqa: ARG002
+    ) -> canvas_pb2.GenerateResponse:
+        """See canvas.proto."""
+        call = await self._call(request)
+        return call.response(await self._generate(call))
+
+    async def GenerateStream(  # noqa: N802
+        self,
+        request: canvas_pb2.GenerateRequest,
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[canvas_pb2.GenerateEvent]:
+        """See canvas.proto."""
+        call = await self._call(request)
+        shown = TextEvents(call)
+        work = drafts_of(partial(self._generate, call), is_kept=_is_commit)
+        async with aclosing(work) as events:
+            async for event in events:
+                yield shown.message(event)
+
     async def _answer(
         self, request: canvas_pb2.DenoiseRequest, on_draft: OnDraft | None = None
     ) -> canvas_pb2.DenoiseResponse:
-        info = self._model(request.model)
-        with named_by(request_path):
-            canvas = canvas_request(request, info)
-            if not request.sampling.HasField("seed"):
-                canvas = replace(canvas, seed=secrets.randbits(62))
+        info = denoising_model(self._engine, request.model)
+        text = self._texts.get(info.name) or TextModel()
+        prompt = await prompt_of(request, info, text)
+        with named_by(lambda field: prompt.path(request_path(field))):
+            canvas = canvas_request(request, info, prompt.tokens, text.defaults.sampling)
             result = await self._engine.denoise(info.name, canvas, on_draft)
-        return _response(info, canvas, result)
+        response = _response(info, canvas, result)
+        if text.tokenizer is not None:
+            response.text = text.tokenizer.decode(response.tokens)
+        return response
 
-    def _model(self, name: str) -> ModelInfo:
-        """The model, if it denoises by itself.
+    async def _call(self, request: canvas_pb2.GenerateRequest) -> TextCall:
+        info = generating_model(self._engine, request.model)
+        text = self._texts.get(info.name) or TextModel()
+        prompt = await prompt_of(request, info, text)
+        return TextCall(info, text, prompt, text_request(request, prompt, info, text))
 
-        Raises:
-            WireError: INVALID_ARGUMENT on ``model``.
-        """
-        try:
-            info = self._engine.model(name)
-        except UnknownModelError:
-            raise invalid_argument(
-                "model", f"got {shorten(name)!r}, {self._accepted()}", model_resource(name)
-            ) from None
-        if info.task in _SOLVER_SERVICES:
-            raise invalid_argument(
-                "model",
-                f"{info.name!r} is a model for {info.task} and needs the relations of its cells, "
-                f"which Canvas does not carry; use {_SOLVER_SERVICES[info.task]}",
-            )
-        return info
+    async def _generate(self, call: TextCall, on_event: OnTextEvent | None = None) -> TextResult:
+        with named_by(lambda field: call.prompt.path(request_path(field))):
+            return await self._engine.generate(call.info.name, call.request, on_event)
 
-    def _accepted(self) -> str:
-        """The models that denoise by themselves, or how to load one."""
-        names = [i.name for i in self._engine.models() if i.task not in _SOLVER_SERVICES]
-        if names:
-            return f"accepted: {', '.join(names)}"
-        return (
-            "but no model is loaded that Canvas can serve; start the server with a text "
-            "checkpoint: inkfill serve --model FOLDER"
-        )
+
+def _is_commit(event: TextEvent) -> bool:
+    return isinstance(event, CanvasCommit)
 
 
 def _event(event: Draft | Final[canvas_pb2.DenoiseResponse]) -> canvas_pb2.DenoiseEvent:

@@ -5,18 +5,26 @@ Sizes are compared before anything is built of them, so that an absurd request c
 
 from __future__ import annotations
 
-import re
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from inkfill.v1 import canvas_pb2
 
-from engine.canvas import FREE, CanvasRequest, Mask, SamplingParams, Tokens
+from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.client import ModelInfo
+from engine.domain import ANYTHING, Domain
 from service.errors import invalid_argument
 
 
-def canvas_request(request: canvas_pb2.DenoiseRequest, info: ModelInfo) -> CanvasRequest:
-    """Build the canvas that a request asks of a model.
+def canvas_request(
+    request: canvas_pb2.DenoiseRequest,
+    info: ModelInfo,
+    prompt: tuple[int, ...],
+    defaults: SamplingParams,
+) -> CanvasRequest:
+    """Build the canvas that a request asks of a model, after a prompt.
 
     Raises:
         WireError: INVALID_ARGUMENT, a length, position or token is out of range or said twice.
@@ -30,16 +38,40 @@ def canvas_request(request: canvas_pb2.DenoiseRequest, info: ModelInfo) -> Canva
     return CanvasRequest(
         clamps=clamps,
         domain=domain,
-        sampling=_sampling(request.sampling),
-        seed=_seed(request.sampling),
-        prompt=tuple(request.prompt_tokens),
+        sampling=sampling_from(request.sampling, defaults),
+        seed=seed_from(request.sampling, secrets.randbits),
+        prompt=prompt,
     )
 
 
 def request_path(field: str) -> str:
-    """Where the message keeps what the engine calls ``field``."""
+    """Where the message keeps what the engine calls ``field``, the prompt aside."""
     renamed = {"relations": "model", "seed": "sampling.seed"}
-    return renamed.get(field) or re.sub(r"^prompt\b", "prompt_tokens", field)
+    return renamed.get(field, field)
+
+
+def sampling_from(message: canvas_pb2.Sampling, defaults: SamplingParams) -> SamplingParams:
+    """The knobs; what is absent keeps its default.
+
+    Raises:
+        CanvasError: a knob is out of range.
+    """
+    names = ("max_steps", "t_min", "t_max", "entropy_bound", "stability", "confidence")
+    given = {name: getattr(message, name) for name in names if message.HasField(name)}
+    return replace(defaults, **given)
+
+
+def seed_from(message: canvas_pb2.Sampling, draw: Callable[[int], int]) -> int:
+    """The seed; an absent one is drawn, of 62 bits.
+
+    Raises:
+        WireError: INVALID_ARGUMENT, it is out of range.
+    """
+    if not message.HasField("seed"):
+        return draw(62)
+    if message.seed >= 2**63:
+        raise invalid_argument("sampling.seed", f"got {message.seed}, accepted: 0 to 2^63 - 1")
+    return message.seed
 
 
 def _length(request: canvas_pb2.DenoiseRequest, info: ModelInfo) -> int:
@@ -65,26 +97,27 @@ def _clamps(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) ->
     return clamps
 
 
-def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Mask | None:
-    """Bool [L, V], or None where the request names no domain."""
+def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Domain | None:
+    """None where the request names no domain."""
     if not request.domains:
         return None
     _check_count("domains", len(request.domains), length)
-    domain = np.ones((length, vocabulary), np.bool_)
+    sets = np.zeros((len(request.domains), vocabulary), np.bool_)
+    which = np.full(length, ANYTHING)
     named: dict[int, str] = {}
     for index, item in enumerate(request.domains):
         path = f"domains[{index}]"
-        allowed = _allowed(item, path, vocabulary)
+        sets[index, _allowed(item, path, vocabulary)] = True
         if not item.positions:
             raise invalid_argument(f"{path}.positions", "is empty, accepted: at least one")
         for at, position in enumerate(item.positions):
             _check_position(f"{path}.positions[{at}]", position, length, named)
-            domain[position] = allowed
-    return domain
+            which[position] = index
+    return Domain(sets, which)
 
 
-def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Mask:
-    """Bool [V]: the tokens of one domain."""
+def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Tokens:
+    """The tokens of one domain."""
     if not item.tokens:
         raise invalid_argument(f"{path}.tokens", "is empty, accepted: at least one")
     tokens = np.array(item.tokens, np.int64)
@@ -92,31 +125,16 @@ def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Mask:
     if outside.any():
         at = int(outside.argmax())
         raise invalid_argument(f"{path}.tokens[{at}]", _accepted(int(tokens[at]), vocabulary))
-    allowed = np.zeros(vocabulary, np.bool_)
-    allowed[tokens] = True
-    return allowed
+    return tokens
 
 
-def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Mask) -> None:
+def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Domain) -> None:
     for index, clamp in enumerate(request.clamps):
-        if not domain[clamp.position, clamp.token]:
+        if not domain.allows(np.array([clamp.position]), np.array([clamp.token])).all():
             raise invalid_argument(
                 f"clamps[{index}].token",
                 f"got {clamp.token}, accepted: a token of the domain of position {clamp.position}",
             )
-
-
-def _sampling(message: canvas_pb2.Sampling) -> SamplingParams:
-    """The knobs; what is absent keeps the engine's default."""
-    names = ("max_steps", "t_min", "t_max", "entropy_bound", "stability", "confidence")
-    given = {name: getattr(message, name) for name in names if message.HasField(name)}
-    return SamplingParams(**given)
-
-
-def _seed(message: canvas_pb2.Sampling) -> int:
-    if message.seed >= 2**63:
-        raise invalid_argument("sampling.seed", f"got {message.seed}, accepted: 0 to 2^63 - 1")
-    return message.seed
 
 
 def _check_count(field: str, count: int, length: int) -> None:

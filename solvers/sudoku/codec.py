@@ -6,8 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from engine.canvas import FREE, CanvasRequest, Mask, SamplingParams, Tokens
+from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.constraints import AllDifferent
+from engine.domain import Domain
 from solvers.sudoku.geometry import MAX_SIZE, Geometry, geometry
 from solvers.sudoku.problem import Grid, SudokuProblem
 
@@ -44,12 +45,10 @@ def decode(tokens: Tokens) -> Grid:
 
 
 @cache
-def _digits(shape: Geometry) -> Mask:
-    """Bool [cells, V]: the digits of this size, read-only."""
-    domain = np.zeros((shape.cells, VOCABULARY), np.bool_)
-    domain[:, 1 : shape.size + 1] = True
-    domain.flags.writeable = False
-    return domain
+def _digits(shape: Geometry) -> Domain:
+    """The digits of this size, in every cell."""
+    tokens = np.arange(VOCABULARY)
+    return Domain.everywhere((tokens >= 1) & (tokens <= shape.size), shape.cells)
 
 
 @cache

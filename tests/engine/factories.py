@@ -7,6 +7,7 @@ from engine.canvas import FREE, CanvasRequest, SamplingParams
 from engine.checkpoint import Checkpoint
 from engine.config import LayerConfig, ModelConfig, RelationConfig
 from engine.constraints import AllDifferent
+from engine.domain import Domain
 from engine.generation import GenerationParams
 from engine.model import DiffusionGemma
 from engine.relations import Relations
@@ -64,10 +65,16 @@ def small_model(seed: int = 0, **changes: object) -> DiffusionGemma:
     return model.requires_grad_(False).eval()
 
 
-def plain_model(seed: int = 0) -> DiffusionGemma:
-    """A model without relations, with rotary positions, which takes prompts."""
+def plain_model(seed: int = 0, **changes: object) -> DiffusionGemma:
+    """A text model: without relations, with rotary positions, it takes prompts."""
+    plain: dict[str, object] = {"positions": "rotary", "first_belief": "zero", "task": "text"}
+    return small_model(seed, relations=RelationConfig(), **plain | changes)
+
+
+def free_model(seed: int = 0) -> DiffusionGemma:
+    """A model of canvases without relations."""
     return small_model(
-        seed, relations=RelationConfig(), positions="rotary", first_belief="zero", task="text"
+        seed, relations=RelationConfig(), positions="rotary", first_belief="zero", task="free"
     )
 
 
@@ -85,11 +92,9 @@ def latin_request(clues: dict[int, int] | None = None, **changes: object) -> Can
     clamps = np.full(CELLS, FREE, np.int64)
     for cell, digit in (clues or {}).items():
         clamps[cell] = digit
-    domain = np.ones((CELLS, VOCABULARY), np.bool_)
-    domain[:, 0] = False
     values: dict[str, object] = {
         "clamps": clamps,
-        "domain": domain,
+        "domain": Domain.everywhere(np.arange(VOCABULARY) > 0, CELLS),
         "relations": RELATIONS,
         "constraint": CONSTRAINT,
         "sampling": SamplingParams(max_steps=12, confidence=0.0),

@@ -21,10 +21,16 @@ from transformers import (
     DynamicCache,
     Gemma4VisionConfig,
 )
+from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
+    DiffusionGemmaGenerationOutput,
+    EntropyBoundSamplerConfig,
+)
 from transformers.utils import logging
 
 from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.generation import GenerationParams
 from engine.model import PromptCache
+from engine.noise import CounterNoise, stream_keys
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # the load report of a missing vision tower
@@ -139,36 +145,14 @@ def cache_error(ours: PromptCache, theirs: DynamicCache) -> float:
 
 
 @dataclass(frozen=True)
-class StepDraws:
-    """The draws of one step, from a generator seeded by what they are for."""
-
-    seed: str
-    batch: int
-
-    def gumbel(self, length: int, vocabulary: int) -> Tensor:
-        uniform = self._uniform("gumbel", length, vocabulary).clamp_min(1e-20)
-        return -torch.log(-torch.log(uniform))
-
-    def renoise(self, length: int) -> Tensor:
-        return self._uniform("renoise", length)
-
-    def start(self, length: int) -> Tensor:
-        return self._uniform("start", length)
-
-    def _uniform(self, kind: str, *shape: int) -> Tensor:
-        number = random.Random(f"{self.seed} {kind}").getrandbits(60)
-        return torch.rand(self.batch, *shape, generator=torch.Generator().manual_seed(number))
-
-
-@dataclass(frozen=True)
-class Draws:
-    """The random stream of a generation: the same for whoever asks for (block, step)."""
+class CounterDraws:
+    """The random stream that the engine draws of one sequence with this seed."""
 
     seed: int
-    batch: int
 
-    def __call__(self, block: int, step: int) -> StepDraws:
-        return StepDraws(f"{self.seed} {block} {step}", self.batch)
+    def __call__(self, block: int, step: int) -> CounterNoise:
+        keys = stream_keys(torch.tensor([self.seed]), torch.tensor([block]))
+        return CounterNoise(keys, torch.tensor([step]))
 
     @contextmanager
     def instead_of_torchs(self) -> Iterator[None]:
@@ -184,8 +168,28 @@ class Draws:
             yield
 
 
+def generate_with_reference(
+    reference: Reference, prompt: Tensor, params: GenerationParams, draws: CounterDraws
+) -> DiffusionGemmaGenerationOutput:
+    """What the reference generates when it draws from ``draws``."""
+    sampling = params.sampling
+    with draws.instead_of_torchs():
+        return reference.generate(
+            prompt,
+            max_new_tokens=params.max_new_tokens,
+            max_denoising_steps=sampling.max_steps,
+            t_min=sampling.t_min,
+            t_max=sampling.t_max,
+            sampler_config=EntropyBoundSamplerConfig(entropy_bound=sampling.entropy_bound),
+            stability_threshold=sampling.stability,
+            confidence_threshold=sampling.confidence,
+            eos_token_id=list(params.eos_token_ids) or None,
+            pad_token_id=params.pad_token_id,
+        )
+
+
 class _TorchFeed:
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: CounterDraws) -> None:
         self.draws, self.block, self.step, self.renoises = draws, -1, 0, False
 
     def randint(
@@ -205,5 +209,5 @@ class _TorchFeed:
         self.step, self.renoises = self.step + 1, True
         rows, vocabulary = probabilities.shape
         draws = self.draws(self.block, self.step)
-        gumbel = draws.gumbel(rows // self.draws.batch, vocabulary).flatten(0, 1)
+        gumbel = draws.gumbel(rows, vocabulary).flatten(0, 1)
         return (probabilities.log() + gumbel).argmax(dim=-1, keepdim=True)

@@ -10,15 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batcher import CanvasBatch, Ticket
+from engine.batcher import CanvasBatch
 from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
 from engine.constraints import AtMostOne, Constraint, NotEqual, Tour
-from engine.generation import GenerationParams, counter_noise, generate
+from engine.domain import Domain
 from engine.kernels.cpu_stepper import CpuStepper
 from engine.layout import Layout
 from engine.model import DiffusionGemma
 from engine.relations import Relations
 from engine.stepper import Stepper
+from engine.ticket import Ticket
 from solvers.graph.network import graph_config
 from tests.engine.edge_cases import random_graph
 from tests.engine.factories import (
@@ -26,7 +27,6 @@ from tests.engine.factories import (
     CONSTRAINT,
     VOCABULARY,
     latin_request,
-    plain_model,
     small_model,
 )
 
@@ -76,23 +76,6 @@ def test_the_same_seed_gives_the_same_answer_in_any_batch(threads: int | None) -
             assert result.steps == alone[index].steps
 
 
-def test_prompts_of_different_lengths_share_a_batch() -> None:
-    model = plain_model()
-    requests = [
-        CanvasRequest(
-            clamps=np.full(12, FREE, np.int64),
-            prompt=tuple(range(1, 1 + length)) if length < 5 else (1, 2, 3, 4) * 6,
-            seed=length,
-            sampling=SamplingParams(max_steps=6),
-        )
-        for length in (1, 3, 24)
-    ]
-    alone = [run_together(model, [request])[0] for request in requests]
-    together = run_together(model, requests, [0, 2, 1])
-    for one, other in zip(alone, together, strict=True):
-        assert np.array_equal(one.tokens, other.tokens)
-
-
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("first_belief", ["uniform", "zero"])
 @settings(max_examples=25, deadline=None)
@@ -109,33 +92,12 @@ def test_every_draft_and_answer_holds_clamps_and_domains(
     shown = [d.result.tokens for d in batch.admit([Ticket(request, wants_drafts=True)])]
     while len(batch):
         outcome = batch.step()
-        shown += [draft.tokens for _, draft in outcome.drafts]
+        shown += [draft.tokens for _, draft in outcome.events]
         shown += [departure.result.tokens for departure in outcome.departures]
     assert request.domain is not None
     for tokens in shown:
         assert all(tokens[cell] == digit for cell, digit in clues.items())
-        assert request.domain[np.arange(CELLS), tokens].all()
-
-
-@pytest.mark.parametrize("prompt", [(), (1, 2, 3)])
-def test_a_canvas_equals_the_first_of_a_generation(prompt: tuple[int, ...]) -> None:
-    model, sampling = plain_model(), SamplingParams(max_steps=9, stability=0, confidence=0.54)
-    length = model.config.canvas_length
-    requests = [
-        CanvasRequest(
-            clamps=np.full(length, FREE, np.int64), prompt=prompt, seed=seed, sampling=sampling
-        )
-        for seed in range(4)
-    ]
-    generated = generate(
-        model,
-        torch.tensor([prompt] * 4, dtype=torch.int64),
-        GenerationParams(sampling=sampling, max_new_tokens=length),
-        counter_noise(torch.arange(4)),
-    )
-    results = run_together(model, requests)
-    assert [result.tokens.tolist() for result in results] == generated.tokens.tolist()
-    assert [result.steps for result in results] == generated.passes.tolist()
+        assert request.domain.allows(np.arange(CELLS), tokens).all()
 
 
 def test_a_cancelled_canvas_takes_no_further_step_and_the_others_go_on() -> None:
@@ -242,7 +204,7 @@ def graph_requests(count: int, lengths: Sequence[int], guided: bool = False) -> 
     return [
         CanvasRequest(
             clamps=np.array([0] + [FREE] * (len(graph) - 1)),
-            domain=np.arange(5)[None].repeat(len(graph), 0) < 4,
+            domain=Domain.everywhere(np.arange(5) < 4, len(graph)),
             relations=Relations(len(graph), {"edge": graph}),
             constraint=NotEqual(graph),
             guided=guided and seed % 2 == 0,
@@ -278,7 +240,7 @@ def test_different_graphs_of_one_size_share_a_batch(
     requests = [
         replace(
             request,
-            domain=np.arange(25)[None].repeat(24, 0) < tokens,
+            domain=Domain.everywhere(np.arange(25) < tokens, 24),
             constraint=RULES[rule](request.relations.matrices["edge"]),
             wants_belief=True,
         )

@@ -17,17 +17,19 @@ from engine.client import (
     UnknownModelError,
 )
 from engine.cores import usable_cores
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
 from engine.job import Job
 from engine.layout import Layout
-from tests.engine.factories import RELATIONS, checkpoint, latin_request, plain_model, small_model
+from engine.limits import EngineLimits
+from engine.stepper import EagerStepper
+from tests.engine.factories import RELATIONS, checkpoint, free_model, latin_request, small_model
 
 ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    models = {"plain": checkpoint(plain_model()), "latin": checkpoint(small_model())}
+    models = {"free": checkpoint(free_model()), "latin": checkpoint(small_model())}
     with Engine(models, EngineLimits(max_batch=4, max_queue=6)) as running:
         yield running
 
@@ -75,7 +77,7 @@ async def test_cancelling_the_caller_frees_its_place(engine: Engine) -> None:
 
 
 async def test_an_unknown_model_is_named_with_those_that_are_loaded(engine: Engine) -> None:
-    with pytest.raises(UnknownModelError, match="'none' is not loaded; loaded: latin, plain"):
+    with pytest.raises(UnknownModelError, match="'none' is not loaded; loaded: free, latin"):
         await engine.denoise("none", latin_request())
 
 
@@ -84,15 +86,15 @@ async def test_a_model_of_a_task_refuses_a_canvas_without_its_relations(engine: 
         await engine.denoise("latin", latin_request(relations=None))
 
 
-async def test_an_overlong_prompt_is_refused_before_it_costs_anything(engine: Engine) -> None:
-    with pytest.raises(CanvasError, match="prompt: got 5000 tokens, accepted: at most 4096"):
-        await engine.denoise("plain", latin_request(relations=None, prompt=(1,) * 5000))
+async def test_a_prompt_before_a_canvas_of_no_text_model_is_refused(engine: Engine) -> None:
+    with pytest.raises(CanvasError, match="prompt: a model for free reads no prompt"):
+        await engine.denoise("free", latin_request(relations=None, prompt=(1,)))
 
 
 async def test_two_models_run_side_by_side(engine: Engine) -> None:
     one, other = await asyncio.gather(
         engine.denoise("latin", latin_request()),
-        engine.denoise("plain", latin_request(relations=None)),
+        engine.denoise("free", latin_request(relations=None)),
     )
     assert one.steps >= 1
     assert other.steps >= 1
@@ -104,10 +106,9 @@ async def test_a_failing_batch_fails_its_own_canvases_alone(
     def explode(*_: object) -> None:
         raise RuntimeError("boom")
 
-    model = engine._checkpoints["plain"].model
-    monkeypatch.setattr(model, "decode", explode)
+    monkeypatch.setattr(EagerStepper, "step", explode)
     with pytest.raises(DenoisingError, match="boom"):
-        await engine.denoise("plain", latin_request(relations=None))
+        await engine.denoise("free", latin_request(relations=None))
     assert (await engine.denoise("latin", latin_request())).steps >= 1
 
 
@@ -146,7 +147,7 @@ async def test_a_worker_that_dies_fails_every_canvas_and_refuses_more(
     tasks = [asyncio.create_task(engine.denoise("latin", endless)) for _ in range(6)]
     await asyncio.sleep(0.1)  # four run, two wait
     if where == "between steps":
-        monkeypatch.setattr(engine, "_take_waiting", end_thread)
+        monkeypatch.setattr(engine._waiting, "admit", end_thread)
     else:
         monkeypatch.setattr(CanvasBatch, "step", end_thread)
     ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
@@ -182,9 +183,9 @@ def three_threads() -> Iterator[None]:
     [
         ("latin", None, 1),
         ("latin", 2, 1),
-        ("plain", None, min(3, usable_cores())),
-        ("plain", 2, 2),
-        ("latin plain", None, min(3, usable_cores())),
+        ("free", None, min(3, usable_cores())),
+        ("free", 2, 2),
+        ("latin free", None, min(3, usable_cores())),
     ],
 )
 async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
@@ -198,7 +199,7 @@ async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_al
         return step(batch)
 
     monkeypatch.setattr(CanvasBatch, "step", watched_step)
-    known = {"latin": small_model(), "plain": plain_model()}
+    known = {"latin": small_model(), "free": free_model()}
     models = {name: checkpoint(known[name]) for name in names.split()}
     with Engine(models, EngineLimits(threads=threads)) as engine:
         for name in models:
@@ -211,6 +212,6 @@ async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_al
 def test_models_are_described(engine: Engine) -> None:
     names = [info.name for info in engine.models()]
     info = engine.model("latin")
-    assert names == ["plain", "latin"]  # as they were given
+    assert names == ["free", "latin"]  # as they were given
     assert (info.task, info.device, info.precision) == ("latin", "cpu", "float32")
     assert info.parameters == sum(p.numel() for p in small_model().parameters())

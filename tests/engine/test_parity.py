@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
-    DiffusionGemmaGenerationOutput,
-    EntropyBoundSamplerConfig,
-)
 
 from engine.attention import plan_attention, prompt_visibility
-from engine.canvas import SamplingParams
 from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.generation import GenerationParams, generate
 from engine.model import DiffusionGemma, PromptCache
 from engine.relations import Relations
 from solvers.sudoku.geometry import geometry
 from solvers.sudoku.train import sudoku_config
 from tests.engine.hf_reference import (
-    Draws,
     Pair,
     Reference,
     cache_error,
@@ -121,98 +113,6 @@ def test_the_random_references_cover_what_varies(tmp_path: Path) -> None:
     assert any(len({x.head_dim for x in c.layers}) == 2 for c in configs)
     slides = [c for c in configs if "sliding_attention" in c.layer_types]
     assert {c.sliding_window for c in slides} == {4, 7, 64}
-
-
-@pytest.mark.parametrize("seed", [1, 2, 8])
-def test_a_prompt_padded_in_a_batch_decodes_as_it_does_alone(seed: int, tmp_path: Path) -> None:
-    pair = random_pair(seed, tmp_path)
-    generator = torch.Generator().manual_seed(seed)
-    model, config = pair.checkpoint.model, pair.checkpoint.config
-    prompts = [
-        torch.randint(config.vocab_size, (1, length), generator=generator) for length in (9, 1, 5)
-    ]
-    canvas = torch.randint(config.vocab_size, (3, config.canvas_length), generator=generator)
-    together = decode(model, canvas, None, PromptCache.pad([model.encode(p)[1] for p in prompts]))
-    for row, prompt in enumerate(prompts):
-        alone = decode(model, canvas[row, None], None, model.encode(prompt)[1])
-        expected = pair.reference(input_ids=prompt, decoder_input_ids=canvas[row, None]).logits
-        assert relative_error(together[row, None], alone) < TOLERANCE
-        assert relative_error(together[row, None], expected) < TOLERANCE
-
-
-def generate_with_reference(
-    reference: Reference, prompt: Tensor, params: GenerationParams, draws: Draws
-) -> DiffusionGemmaGenerationOutput:
-    """What the reference generates when it draws from ``draws``."""
-    sampling = params.sampling
-    with draws.instead_of_torchs():
-        return reference.generate(
-            prompt,
-            max_new_tokens=params.max_new_tokens,
-            max_denoising_steps=sampling.max_steps,
-            t_min=sampling.t_min,
-            t_max=sampling.t_max,
-            sampler_config=EntropyBoundSamplerConfig(entropy_bound=sampling.entropy_bound),
-            stability_threshold=sampling.stability,
-            confidence_threshold=sampling.confidence,
-            eos_token_id=list(params.eos_token_ids) or None,
-            pad_token_id=params.pad_token_id,
-        )
-
-
-SAMPLING = {
-    "published": SamplingParams(max_steps=12),
-    "confident at once": SamplingParams(max_steps=12, confidence=2.0, stability=0),
-    "stable": SamplingParams(max_steps=12, t_min=0.1, t_max=0.3, confidence=3.0),
-    "stable twice": SamplingParams(max_steps=12, t_min=0.1, t_max=0.3, confidence=3.0, stability=2),
-    "bold": SamplingParams(max_steps=7, entropy_bound=3.0, confidence=1.0),
-}
-
-
-EARLY = ("confident at once", "stable")
-
-
-@pytest.mark.parametrize("name", SAMPLING)
-@pytest.mark.parametrize("seed", [1, 2, 4, 7])
-def test_whole_generations_equal_the_reference_token_for_token(
-    seed: int, name: str, tmp_path: Path
-) -> None:
-    pair = random_pair(seed, tmp_path, carry=0.1)
-    model, config = pair.checkpoint.model, pair.checkpoint.config
-    params = GenerationParams(sampling=SAMPLING[name], max_new_tokens=2 * config.canvas_length + 1)
-    generator = torch.Generator().manual_seed(seed)
-    prompt = torch.randint(config.vocab_size, (2, 9), generator=generator)
-    draws = Draws(seed, batch=2)
-    ours = generate(model, prompt, params, draws)
-    theirs = generate_with_reference(pair.reference, prompt, params, draws)
-    assert torch.equal(ours.tokens, theirs.sequences[:, prompt.shape[1] :])
-    assert torch.equal(ours.tokens.shape[1] / ours.passes, theirs.tokens_per_forward)
-    assert ours.tokens.shape == (2, 3 * config.canvas_length)
-    if name in EARLY:
-        assert (ours.passes < 3 * params.sampling.max_steps).any()
-
-
-@pytest.mark.parametrize("pad", [None, 0])
-@pytest.mark.parametrize("seed", range(3))
-def test_generations_end_and_pad_as_the_reference_does(
-    seed: int, pad: int | None, tmp_path: Path
-) -> None:
-    pair = random_pair(seed, tmp_path, carry=0.1)
-    model, config = pair.checkpoint.model, pair.checkpoint.config
-    length = config.canvas_length
-    params = GenerationParams(sampling=SamplingParams(max_steps=6), max_new_tokens=4 * length)
-    prompt = torch.tensor([[5, 6, 7], [8, 9, 10]])
-    draws = Draws(seed, batch=2)
-    free = generate(model, prompt, params, draws).tokens
-    # What the first sequence says early and the second late ends them there.
-    ends = (int(free[0, length // 2]), int(free[1, 2 * length]))
-    params = replace(params, eos_token_ids=ends, pad_token_id=pad)
-    ours = generate(model, prompt, params, draws)
-    theirs = generate_with_reference(pair.reference, prompt, params, draws)
-    assert torch.equal(ours.tokens, theirs.sequences[:, prompt.shape[1] :])
-    said = ours.tokens.shape[1] if pad is None else (ours.tokens != pad).sum(dim=-1)
-    assert torch.equal(said / ours.passes, theirs.tokens_per_forward)
-    assert ours.ended.all()
 
 
 def reference_masks(model: DiffusionGemma, relations: Relations, prompt: int) -> dict[str, Tensor]:

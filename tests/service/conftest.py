@@ -9,6 +9,7 @@ import structlog
 
 from service.server import Server
 from service.settings import Settings, load_settings
+from service.texts import TextModels
 from tests.service.fakes import FakeEngine
 
 
@@ -42,8 +43,16 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def server(engine: FakeEngine, settings: Settings) -> AsyncIterator[Server]:
-    running = Server(engine, settings)
+def texts() -> TextModels:
+    """The strings of the engine's models."""
+    return {}
+
+
+@pytest.fixture
+async def server(
+    engine: FakeEngine, settings: Settings, texts: TextModels
+) -> AsyncIterator[Server]:
+    running = Server(engine, settings, texts)
     await running.start()
     yield running
     await running.stop(0)

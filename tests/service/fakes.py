@@ -1,13 +1,24 @@
 """An engine without weights: it knows the answers, or fails as it is told to."""
 
 import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.canvas import FREE, CanvasRequest, CanvasResult, Draft, FinishReason
-from engine.client import EngineOverloadedError, ModelInfo, OnDraft, UnknownModelError
+from engine.client import (
+    EngineOverloadedError,
+    ModelInfo,
+    OnDraft,
+    OnTextEvent,
+    UnknownModelError,
+)
 from engine.ending import Ending
+from engine.text.request import CanvasCommit, CanvasDraft, TextFinish, TextRequest, TextResult
+from engine.text.text_lane import check_context
 
 SUDOKU = ModelInfo(
     name="oracle",
@@ -32,6 +43,21 @@ TEXT = ModelInfo(
     vocabulary=50,
     max_batch=8,
     max_queue=16,
+    max_context=48,
+)
+#: Knows the tokens of tests.engine.text.tokenizers.
+WRITER = ModelInfo(
+    name="writer",
+    task="text",
+    parameters=9,
+    weights_digest="a" * 64,
+    device="cpu",
+    precision="bfloat16",
+    canvas_length=8,
+    vocabulary=320,
+    max_batch=8,
+    max_queue=16,
+    max_context=64,
 )
 COLORING, INDEPENDENT_SET, HAMILTONIAN = (
     ModelInfo(
@@ -65,10 +91,12 @@ class FakeEngine:
     Attributes:
         right: whether the last draft is the solution; if not, every free cell shows token 1.
         shows: token of each position, whatever is asked; None for the above.
-        steps: drafts shown before the result.
+        writes: the tokens of every text, after which it ends.
+        steps: drafts shown before the result, or before each commit.
         step_s: seconds between steps.
         error: raised instead of denoising.
-        requests: what was asked, in order.
+        requests: canvases that were asked for, in order.
+        text_requests: texts that were asked for, in order.
         running, most_running: canvases under way, now and at most.
         cancelled: canvases whose caller went away.
         end: reached when the engine is to be over.
@@ -77,10 +105,12 @@ class FakeEngine:
     infos: tuple[ModelInfo, ...] = (SUDOKU, TEXT)
     right: bool = True
     shows: tuple[int, ...] | None = None
+    writes: tuple[int, ...] = ()
     steps: int = 3
     step_s: float = 0.0
     error: Exception | None = None
     requests: list[CanvasRequest] = field(default_factory=list)
+    text_requests: list[TextRequest] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     cancelled: int = 0
@@ -100,23 +130,66 @@ class FakeEngine:
     ) -> CanvasResult:
         info = self.model(model)
         request.validate(info.vocabulary, info.canvas_length)
+        if info.max_context:
+            check_context(len(request.prompt), request.length, info.max_context)
+        with self._under_way(info):
+            self.requests.append(request)
+            return await self._denoise(request, on_draft)
+
+    async def generate(
+        self, model: str, request: TextRequest, on_event: OnTextEvent | None = None
+    ) -> TextResult:
+        info = self.model(model)
+        with self._under_way(info):
+            self.text_requests.append(request)
+            return await self._generate(info.canvas_length, request, on_event or (lambda _: None))
+
+    async def ended(self) -> None:
+        await self.end.wait()
+
+    @contextmanager
+    def _under_way(self, info: ModelInfo) -> Iterator[None]:
         if self.error is not None:
             raise self.error
         if self.running >= info.max_queue:
             raise EngineOverloadedError("full")
-        self.requests.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
-            return await self._denoise(request, on_draft)
+            yield
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
         finally:
             self.running -= 1
 
-    async def ended(self) -> None:
-        await self.end.wait()
+    async def _generate(
+        self, length: int, request: TextRequest, on_event: OnTextEvent
+    ) -> TextResult:
+        """Canvases show what is written, then an end token, then rubbish."""
+        written = np.array(self.writes[: request.max_tokens], np.int64)
+        ends = len(self.writes) < request.max_tokens
+        shown = np.concatenate([written, [*request.eos_token_ids[:1]] * ends]).astype(np.int64)
+        canvases = max(1, math.ceil(len(shown) / length))
+        for block in range(canvases):
+            here = slice(block * length, (block + 1) * length)
+            tokens = np.full(length, 9, np.int64)
+            tokens[: len(shown[here])] = shown[here]
+            for step in range(1, self.steps + 1):
+                await asyncio.sleep(self.step_s)
+                accepted, entropy = np.arange(length) < step, np.full(length, 0.25, np.float32)
+                on_event(CanvasDraft(block, Draft(step, tokens, accepted, entropy)))
+            on_event(CanvasCommit(block, written[here], FinishReason.STABLE, self.steps))
+        return TextResult(
+            tokens=written,
+            entropy=np.full(len(written), 0.25, np.float32),
+            candidate_mass=np.ones(len(written), np.float32),
+            finish=TextFinish.END_OF_TEXT if ends else TextFinish.MAX_TOKENS,
+            canvases=canvases,
+            steps=canvases * self.steps,
+            queue_ms=1.5,
+            compute_ms=2.5,
+        )
 
     async def _denoise(self, request: CanvasRequest, on_draft: OnDraft | None) -> CanvasResult:
         tokens = self._tokens(request)
@@ -134,7 +207,7 @@ class FakeEngine:
         clamped = request.clamps != FREE
         free = np.ones(request.length, np.int64)
         if request.domain is not None:
-            free = request.domain.argmax(axis=1)
+            free = request.domain.mask().argmax(axis=1)
         if self.right and request.length == 81:
             free = np.array(cells(SOLUTION))
         if self.shows is not None:

@@ -7,6 +7,7 @@ from inkfill.v1 import canvas_pb2, canvas_pb2_grpc, common_pb2
 
 from engine.canvas import CanvasError
 from service.servicers.canvas_request import request_path
+from service.servicers.prompt import Prompt
 from tests.service.fakes import SUDOKU
 from tests.service.wire import detail, finish, rich_status, violation
 
@@ -53,8 +54,10 @@ async def test_clamps_domains_prompt_and_knobs_reach_the_engine(stub, engine):
     (request,) = engine.requests
     assert request.prompt == (7, 8)
     assert request.clamps.tolist() == [-1, -1, 9, -1, -1, -1]
-    assert request.domain[1].nonzero()[0].tolist() == [30, 31]
-    assert request.domain[2:].all()
+    assert request.domain is not None
+    domain = request.domain.mask()
+    assert domain[1].nonzero()[0].tolist() == [30, 31]
+    assert domain[2:].all()
     sampling = request.sampling
     assert (sampling.max_steps, sampling.t_min, sampling.t_max) == (2, 0.25, 0.5)
     assert (sampling.entropy_bound, sampling.stability, sampling.confidence) == (2, 0, 0)
@@ -160,7 +163,10 @@ async def test_what_the_engine_refuses_is_named_as_in_the_request(stub, engine):
 
 
 def test_the_engines_field_names_have_a_place_in_the_request():
-    assert request_path("prompt[3]") == "prompt_tokens[3]"
+    assert Prompt("prompt_tokens", ()).path("prompt[3]") == "prompt_tokens[3]"
+    assert Prompt("messages", ()).path("prompt[3]") == "messages"
+    assert Prompt("prompt", ()).path("prompt") == "prompt"
+    assert Prompt("prompt", ()).path("sampling.t_min") == "sampling.t_min"
     assert request_path("seed") == "sampling.seed"
     assert request_path("sampling.t_min") == "sampling.t_min"
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.fakes import GRAPHS, SUDOKU, FakeEngine
+from service.texts import TextModels
+from tests.service.fakes import GRAPHS, SUDOKU, WRITER, FakeEngine
+from tests.service.strings import tokens_of, writer
 
 TEXT = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"## ([^\n]+)\n(?:(?!\n## ).)*?```python\n(.*?)```", TEXT, re.DOTALL)
@@ -20,13 +22,21 @@ PRINTED = {
         "Outcome.SOLVED (3, ",
     ],
     "Drafts on graphs": ["step 1, 3 colours: (", "Outcome.SOLVED"],
+    "Text": ["The cat TextFinish.END_OF_TEXT 3", "The cat\n"],
+    "Text as it denoises": ["canvas 0, step 1: 1 accepted", "for good: 'The cat'", "\nThe cat\n"],
     "Errors": ["cells: got 80, accepted: 81", "character 3"],
 }
 
 
 @pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine(infos=(SUDOKU, *GRAPHS))
+def texts() -> TextModels:
+    return {"writer": writer()}
+
+
+@pytest.fixture
+def engine(texts: TextModels) -> FakeEngine:
+    says = tokens_of(texts["writer"], "The cat")
+    return FakeEngine(infos=(SUDOKU, *GRAPHS, WRITER), writes=says)
 
 
 def test_every_snippet_is_known() -> None:

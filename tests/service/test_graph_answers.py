@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
+from engine.limits import EngineLimits
 from service.client import SyncInkfillClient
 from service.client_graph_answers import ChoiceAnswer, ColorAnswer, GraphDraft, PathAnswer
 from service.loop_thread import LoopThread

@@ -18,7 +18,8 @@ from inkfill.v1 import graph_pb2
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from engine.engine import Engine, EngineLimits
+from engine.engine import Engine
+from engine.limits import EngineLimits
 from service.commands import graph_question
 from service.commands.app import app
 from service.commands.choice_view import ChoiceView, Kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,11 @@ def bar(make: Callable[..., Any], name: str) -> Any:
 
 
 def test_away_from_a_terminal_bytes_are_logged_and_nothing_is_drawn(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests turn off transformers' bars, and with them the Hub's.
+    states = import_module("huggingface_hub.utils.tqdm")
+    monkeypatch.setattr(states, "progress_bar_states", {})
     bars = logged_bars("org/m")
     with capture_logs() as logs:
         for name in ("huggingface_hub.snapshot_download.transfer", "another"):

@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 
 from service.server import Server
-from tests.service.fakes import GRAPHS, PUZZLE, SUDOKU, FakeEngine
+from service.texts import TextModels
+from tests.service.fakes import GRAPHS, PUZZLE, SUDOKU, WRITER, FakeEngine
+from tests.service.strings import writer
 
-HEAVY = {"numba", "ortools", "pandas", "safetensors", "torch", "transformers", "triton"}
+HEAVY = {
+    "numba",
+    "ortools",
+    "pandas",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "triton",
+}
 GRAPH = str(Path(__file__).parents[2] / "docs" / "petersen.col")
 RUN_CLI = (
     "from service.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    code = end.code"
@@ -34,7 +45,12 @@ async def loads(program: str, *arguments: str) -> tuple[set[str], object]:
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    return FakeEngine(infos=(SUDOKU, *GRAPHS))
+    return FakeEngine(infos=(SUDOKU, *GRAPHS, WRITER))
+
+
+@pytest.fixture
+def texts() -> TextModels:
+    return {"writer": writer()}
 
 
 async def test_the_client_is_imported_without_the_engine() -> None:
@@ -50,6 +66,8 @@ async def test_the_client_is_imported_without_the_engine() -> None:
         ["train", "sudoku", "--help"],
         ["train", "graph", "--help"],
         ["color", "--help"],
+        ["generate", "--help"],
+        ["generate", "x"],
         ["sudoku", "1"],
         ["color", "no-such-file"],
         ["hamiltonian", GRAPH, "--start", "11"],
@@ -66,6 +84,8 @@ async def test_help_and_complaints_come_without_the_engine(arguments: list[str])
         ["sudoku", PUZZLE],
         ["sudoku", "--watch", PUZZLE],
         ["models"],
+        ["generate", "x", "--raw"],
+        ["generate", "x", "--raw", "--watch"],
         ["color", GRAPH, "--svg"],
         ["independent-set", GRAPH, "--watch", "--svg"],
         ["hamiltonian", GRAPH, "--watch", "--svg"],

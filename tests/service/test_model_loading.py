@@ -60,7 +60,9 @@ def test_weights_that_just_fit_are_loaded(
     size = StoredCheckpoint.open(folder).weights.nbytes
     free = None if spare is None else size + spare
     monkeypatch.setattr("service.model_loading.free_memory", lambda _: free)
-    assert set(load_models(load_settings(models=(str(folder),), device="cpu"))) == {"text"}
+    assert set(load_models(load_settings(models=(str(folder),), device="cpu")).checkpoints) == {
+        "text"
+    }
 
 
 def test_a_hub_model_is_served_by_the_name_after_its_slash(
@@ -68,7 +70,7 @@ def test_a_hub_model_is_served_by_the_name_after_its_slash(
 ) -> None:
     monkeypatch.setattr("service.hub.fetch", lambda *_: folder)
     settings = load_settings(models=("org/hub-model@v1",), device="cpu")
-    assert set(load_models(settings)) == {"hub-model"}
+    assert set(load_models(settings).checkpoints) == {"hub-model"}
 
 
 def test_what_is_skipped_is_said_and_why(folder: Path) -> None:

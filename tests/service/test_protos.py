@@ -61,7 +61,9 @@ def test_committed_stubs_equal_generated_ones(tmp_path: Path) -> None:
 
 def test_enums_start_at_unspecified(files) -> None:
     enums = [enum for file in files for enum in file.enum_type]
-    assert {enum.name for enum in enums} == {"Guidance", "Outcome", "Method", "FinishReason"}
+    assert {enum.name for enum in enums} == {
+        *("Guidance", "Outcome", "Method", "FinishReason", "TextFinish"),
+    }
     for enum in enums:
         first = enum.value[0]
         snake = "".join(f"_{c}" if c.isupper() else c.upper() for c in enum.name)[1:]
@@ -83,7 +85,8 @@ def test_every_number_in_a_request_that_is_a_knob_is_optional(files) -> None:
     assert all(f.proto3_optional for f in knobs)
     for name, fields in {
         "SolveRequest": {"box_rows", "box_cols"},
-        "DenoiseRequest": {"length"},
+        "DenoiseRequest": {"length", "prompt", "think"},
+        "GenerateRequest": {"prompt", "think", "max_tokens"},
     }.items():
         assert {f.name for f in messages[name].field if f.proto3_optional} == fields
 

@@ -15,16 +15,21 @@ from engine.batch_state import BatchState
 from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
 from engine.cores import usable_cores
+from engine.generation import GenerationParams
 from engine.sampler import StepResult
 from engine.stepper import EagerStepper
+from engine.text.message import ChatMessage
+from engine.text.tokenizer import Tokenizer
 from service.address import BindError
 from service.client import InkfillClient
 from service.client_errors import UnavailableError
 from service.commands.app import app
-from service.runtime import load_models, running_server, serve
+from service.model_loading import load_models
+from service.runtime import running_server, serve
 from service.server import Server
 from service.settings import Settings, SettingsError, load_settings
-from tests.engine.factories import plain_model
+from tests.engine.factories import plain_model, small_model
+from tests.engine.text.tokenizers import byte_level
 
 
 @pytest.fixture
@@ -52,6 +57,36 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
     async with running_server(settings) as server, InkfillClient(server.address) as client:
         await client.denoise("text", length=4, prompt=[1, 2])
     assert seen == {min(2, usable_cores())}
+
+
+async def test_a_checkpoint_is_served_with_its_tokenizer_template_and_defaults(
+    tmp_path: Path,
+) -> None:
+    folder = byte_level(tmp_path / "text")
+    generation = GenerationParams(sampling=SamplingParams(max_steps=2, confidence=0.5))
+    save_checkpoint(plain_model(vocab_size=320), folder, generation=generation)
+    settings = load_settings(port=0, models=(folder,), device="cpu")
+    async with running_server(settings) as server, InkfillClient(server.address) as client:
+        canvas = await client.denoise("text", length=4, prompt=[ChatMessage("user", "a")], seed=1)
+    tokenizer = Tokenizer.from_folder(folder)
+    assert tokenizer is not None
+    assert canvas.text == tokenizer.decode(canvas.tokens)
+    assert canvas.report.steps <= 2
+
+
+def test_a_damaged_tokenizer_is_refused_at_the_start(tmp_path: Path) -> None:
+    save_checkpoint(plain_model(), tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    settings = load_settings(models=(tmp_path,), device="cpu")
+    with pytest.raises(SettingsError, match=r"models: .*tokenizer\.json"):
+        load_models(settings)
+
+
+def test_models_of_other_tasks_have_no_strings(tmp_path: Path) -> None:
+    save_checkpoint(small_model(), tmp_path)
+    byte_level(tmp_path)
+    settings = load_settings(models=(tmp_path,), device="cpu")
+    assert load_models(settings).texts == {}
 
 
 async def test_a_second_signal_ends_the_calls_in_flight_and_the_server_in_order(

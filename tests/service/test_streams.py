@@ -139,3 +139,17 @@ async def test_a_sender_that_fails_ends_the_stream() -> None:
 
     with pytest.raises(ConnectionError):
         assert [result async for result in as_finished(items(), work, limit=2)]
+
+
+async def test_a_slow_reader_misses_no_draft_that_is_kept():
+    async def work(on_draft):
+        for draft in range(1000):
+            on_draft(draft)
+        return "done"
+
+    events = [e async for e in drafts_of(work, is_kept=lambda draft: draft % 100 == 0)]
+    drafts = events[:-1]
+    assert drafts == sorted(drafts)
+    assert [draft for draft in drafts if draft % 100 == 0] == list(range(0, 1000, 100))
+    assert len(drafts) == MAX_PENDING_DRAFTS
+    assert drafts[-1] == 999

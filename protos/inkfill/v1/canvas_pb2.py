@@ -25,29 +25,43 @@ _sym_db = _symbol_database.Default()
 from inkfill.v1 import common_pb2 as inkfill_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17inkfill/v1/canvas.proto\x12\ninkfill.v1\x1a\x17inkfill/v1/common.proto\"(\n\x05\x43lamp\x12\x10\n\x08position\x18\x01 \x01(\r\x12\r\n\x05token\x18\x02 \x01(\r\"+\n\x06\x44omain\x12\x11\n\tpositions\x18\x01 \x03(\r\x12\x0e\n\x06tokens\x18\x02 \x03(\r\"\x84\x02\n\x08Sampling\x12\x16\n\tmax_steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05t_min\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05t_max\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\rentropy_bound\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tstability\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x17\n\nconfidence\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x06\x88\x01\x01\x42\x0c\n\n_max_stepsB\x08\n\x06_t_minB\x08\n\x06_t_maxB\x10\n\x0e_entropy_boundB\x0c\n\n_stabilityB\r\n\x0b_confidenceB\x07\n\x05_seed\"\xc6\x01\n\x0e\x44\x65noiseRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rprompt_tokens\x18\x02 \x03(\r\x12\x13\n\x06length\x18\x03 \x01(\rH\x00\x88\x01\x01\x12!\n\x06\x63lamps\x18\x04 \x03(\x0b\x32\x11.inkfill.v1.Clamp\x12#\n\x07\x64omains\x18\x05 \x03(\x0b\x32\x12.inkfill.v1.Domain\x12&\n\x08sampling\x18\x06 \x01(\x0b\x32\x14.inkfill.v1.SamplingB\t\n\x07_length\"\x9f\x01\n\x0f\x44\x65noiseResponse\x12\x0e\n\x06tokens\x18\x01 \x03(\r\x12\x0f\n\x07\x65ntropy\x18\x02 \x03(\x02\x12\x16\n\x0e\x63\x61ndidate_mass\x18\x03 \x03(\x02\x12/\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x18.inkfill.v1.FinishReason\x12\"\n\x06report\x18\x05 \x01(\x0b\x32\x12.inkfill.v1.Report\"O\n\x0c\x44\x65noiseDraft\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x03(\r\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x03(\x08\x12\x0f\n\x07\x65ntropy\x18\x04 \x03(\x02\"s\n\x0c\x44\x65noiseEvent\x12)\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x18.inkfill.v1.DenoiseDraftH\x00\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.inkfill.v1.DenoiseResponseH\x00\x42\x07\n\x05\x65vent*j\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\n\n\x06STABLE\x10\x01\x12\r\n\tSATISFIED\x10\x02\x12\r\n\tMAX_STEPS\x10\x03\x12\x11\n\rCONTRADICTION\x10\x04\x32\x95\x01\n\x06\x43\x61nvas\x12\x42\n\x07\x44\x65noise\x12\x1a.inkfill.v1.DenoiseRequest\x1a\x1b.inkfill.v1.DenoiseResponse\x12G\n\rDenoiseStream\x12\x1a.inkfill.v1.DenoiseRequest\x1a\x18.inkfill.v1.DenoiseEvent0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17inkfill/v1/canvas.proto\x12\ninkfill.v1\x1a\x17inkfill/v1/common.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"(\n\x05\x43lamp\x12\x10\n\x08position\x18\x01 \x01(\r\x12\r\n\x05token\x18\x02 \x01(\r\"+\n\x06\x44omain\x12\x11\n\tpositions\x18\x01 \x03(\r\x12\x0e\n\x06tokens\x18\x02 \x03(\r\"\x84\x02\n\x08Sampling\x12\x16\n\tmax_steps\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05t_min\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05t_max\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\rentropy_bound\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tstability\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x17\n\nconfidence\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x06\x88\x01\x01\x42\x0c\n\n_max_stepsB\x08\n\x06_t_minB\x08\n\x06_t_maxB\x10\n\x0e_entropy_boundB\x0c\n\n_stabilityB\r\n\x0b_confidenceB\x07\n\x05_seed\"\xaf\x02\n\x0e\x44\x65noiseRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rprompt_tokens\x18\x02 \x03(\r\x12\x13\n\x06length\x18\x03 \x01(\rH\x00\x88\x01\x01\x12!\n\x06\x63lamps\x18\x04 \x03(\x0b\x32\x11.inkfill.v1.Clamp\x12#\n\x07\x64omains\x18\x05 \x03(\x0b\x32\x12.inkfill.v1.Domain\x12&\n\x08sampling\x18\x06 \x01(\x0b\x32\x14.inkfill.v1.Sampling\x12\x13\n\x06prompt\x18\x07 \x01(\tH\x01\x88\x01\x01\x12)\n\x08messages\x18\x08 \x03(\x0b\x32\x17.inkfill.v1.ChatMessage\x12\x12\n\x05think\x18\t \x01(\x08H\x02\x88\x01\x01\x42\t\n\x07_lengthB\t\n\x07_promptB\x08\n\x06_think\"\xad\x01\n\x0f\x44\x65noiseResponse\x12\x0e\n\x06tokens\x18\x01 \x03(\r\x12\x0f\n\x07\x65ntropy\x18\x02 \x03(\x02\x12\x16\n\x0e\x63\x61ndidate_mass\x18\x03 \x03(\x02\x12/\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x18.inkfill.v1.FinishReason\x12\"\n\x06report\x18\x05 \x01(\x0b\x32\x12.inkfill.v1.Report\x12\x0c\n\x04text\x18\x06 \x01(\t\"O\n\x0c\x44\x65noiseDraft\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x03(\r\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x03(\x08\x12\x0f\n\x07\x65ntropy\x18\x04 \x03(\x02\"s\n\x0c\x44\x65noiseEvent\x12)\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x18.inkfill.v1.DenoiseDraftH\x00\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.inkfill.v1.DenoiseResponseH\x00\x42\x07\n\x05\x65vent\"\xf0\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x06prompt\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\rprompt_tokens\x18\x03 \x03(\r\x12)\n\x08messages\x18\x04 \x03(\x0b\x32\x17.inkfill.v1.ChatMessage\x12\x12\n\x05think\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x06 \x01(\rH\x02\x88\x01\x01\x12&\n\x08sampling\x18\x07 \x01(\x0b\x32\x14.inkfill.v1.SamplingB\t\n\x07_promptB\x08\n\x06_thinkB\r\n\x0b_max_tokens\"\xeb\x01\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07thought\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x03(\r\x12\x0f\n\x07\x65ntropy\x18\x04 \x03(\x02\x12\x16\n\x0e\x63\x61ndidate_mass\x18\x05 \x03(\x02\x12-\n\rfinish_reason\x18\x06 \x01(\x0e\x32\x16.inkfill.v1.TextFinish\x12\x10\n\x08\x63\x61nvases\x18\x07 \x01(\r\x12\x1a\n\x12prompt_token_count\x18\x08 \x01(\r\x12\"\n\x06report\x18\t \x01(\x0b\x32\x12.inkfill.v1.Report\"}\n\rGenerateDraft\x12\r\n\x05\x62lock\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06tokens\x18\x04 \x03(\r\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x03(\x08\x12\x0f\n\x07\x65ntropy\x18\x06 \x03(\x02\x12\x0e\n\x06pieces\x18\x07 \x03(\t\"\x8e\x01\n\x0eGenerateCommit\x12\r\n\x05\x62lock\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07thought\x18\x03 \x01(\t\x12\x0e\n\x06tokens\x18\x04 \x03(\r\x12/\n\rfinish_reason\x18\x05 \x01(\x0e\x32\x18.inkfill.v1.FinishReason\x12\r\n\x05steps\x18\x06 \x01(\r\"\xa4\x01\n\rGenerateEvent\x12*\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x19.inkfill.v1.GenerateDraftH\x00\x12,\n\x06\x63ommit\x18\x02 \x01(\x0b\x32\x1a.inkfill.v1.GenerateCommitH\x00\x12\x30\n\x08response\x18\x03 \x01(\x0b\x32\x1c.inkfill.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*j\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\n\n\x06STABLE\x10\x01\x12\r\n\tSATISFIED\x10\x02\x12\r\n\tMAX_STEPS\x10\x03\x12\x11\n\rCONTRADICTION\x10\x04*J\n\nTextFinish\x12\x1b\n\x17TEXT_FINISH_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45ND_OF_TEXT\x10\x01\x12\x0e\n\nMAX_TOKENS\x10\x02\x32\xa8\x02\n\x06\x43\x61nvas\x12\x42\n\x07\x44\x65noise\x12\x1a.inkfill.v1.DenoiseRequest\x1a\x1b.inkfill.v1.DenoiseResponse\x12G\n\rDenoiseStream\x12\x1a.inkfill.v1.DenoiseRequest\x1a\x18.inkfill.v1.DenoiseEvent0\x01\x12\x45\n\x08Generate\x12\x1b.inkfill.v1.GenerateRequest\x1a\x1c.inkfill.v1.GenerateResponse\x12J\n\x0eGenerateStream\x12\x1b.inkfill.v1.GenerateRequest\x1a\x19.inkfill.v1.GenerateEvent0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inkfill.v1.canvas_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=975
-  _globals['_FINISHREASON']._serialized_end=1081
-  _globals['_CLAMP']._serialized_start=64
-  _globals['_CLAMP']._serialized_end=104
-  _globals['_DOMAIN']._serialized_start=106
-  _globals['_DOMAIN']._serialized_end=149
-  _globals['_SAMPLING']._serialized_start=152
-  _globals['_SAMPLING']._serialized_end=412
-  _globals['_DENOISEREQUEST']._serialized_start=415
-  _globals['_DENOISEREQUEST']._serialized_end=613
-  _globals['_DENOISERESPONSE']._serialized_start=616
-  _globals['_DENOISERESPONSE']._serialized_end=775
-  _globals['_DENOISEDRAFT']._serialized_start=777
-  _globals['_DENOISEDRAFT']._serialized_end=856
-  _globals['_DENOISEEVENT']._serialized_start=858
-  _globals['_DENOISEEVENT']._serialized_end=973
-  _globals['_CANVAS']._serialized_start=1084
-  _globals['_CANVAS']._serialized_end=1233
+  _globals['_FINISHREASON']._serialized_start=2060
+  _globals['_FINISHREASON']._serialized_end=2166
+  _globals['_TEXTFINISH']._serialized_start=2168
+  _globals['_TEXTFINISH']._serialized_end=2242
+  _globals['_CHATMESSAGE']._serialized_start=64
+  _globals['_CHATMESSAGE']._serialized_end=108
+  _globals['_CLAMP']._serialized_start=110
+  _globals['_CLAMP']._serialized_end=150
+  _globals['_DOMAIN']._serialized_start=152
+  _globals['_DOMAIN']._serialized_end=195
+  _globals['_SAMPLING']._serialized_start=198
+  _globals['_SAMPLING']._serialized_end=458
+  _globals['_DENOISEREQUEST']._serialized_start=461
+  _globals['_DENOISEREQUEST']._serialized_end=764
+  _globals['_DENOISERESPONSE']._serialized_start=767
+  _globals['_DENOISERESPONSE']._serialized_end=940
+  _globals['_DENOISEDRAFT']._serialized_start=942
+  _globals['_DENOISEDRAFT']._serialized_end=1021
+  _globals['_DENOISEEVENT']._serialized_start=1023
+  _globals['_DENOISEEVENT']._serialized_end=1138
+  _globals['_GENERATEREQUEST']._serialized_start=1141
+  _globals['_GENERATEREQUEST']._serialized_end=1381
+  _globals['_GENERATERESPONSE']._serialized_start=1384
+  _globals['_GENERATERESPONSE']._serialized_end=1619
+  _globals['_GENERATEDRAFT']._serialized_start=1621
+  _globals['_GENERATEDRAFT']._serialized_end=1746
+  _globals['_GENERATECOMMIT']._serialized_start=1749
+  _globals['_GENERATECOMMIT']._serialized_end=1891
+  _globals['_GENERATEEVENT']._serialized_start=1894
+  _globals['_GENERATEEVENT']._serialized_end=2058
+  _globals['_CANVAS']._serialized_start=2245
+  _globals['_CANVAS']._serialized_end=2541
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,16 @@ class CanvasStub:
                 request_serializer=inkfill_dot_v1_dot_canvas__pb2.DenoiseRequest.SerializeToString,
                 response_deserializer=inkfill_dot_v1_dot_canvas__pb2.DenoiseEvent.FromString,
                 _registered_method=True)
+        self.Generate = channel.unary_unary(
+                '/inkfill.v1.Canvas/Generate',
+                request_serializer=inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=inkfill_dot_v1_dot_canvas__pb2.GenerateResponse.FromString,
+                _registered_method=True)
+        self.GenerateStream = channel.unary_stream(
+                '/inkfill.v1.Canvas/GenerateStream',
+                request_serializer=inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=inkfill_dot_v1_dot_canvas__pb2.GenerateEvent.FromString,
+                _registered_method=True)
 
 
 class CanvasServicer:
@@ -66,6 +76,23 @@ class CanvasServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Generate(self, request, context):
+        """Continues a prompt: denoises canvas after canvas, each of which is committed and joins the
+        prompt of the next, until the text ends or has max_tokens. Models that take no prompt
+        (max_context 0) are refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateStream(self, request, context):
+        """The same, and shows the running canvas after each step and each canvas that is committed.
+        Cancelling the call takes the running canvas out of the batch before another step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CanvasServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +105,16 @@ def add_CanvasServicer_to_server(servicer, server):
                     servicer.DenoiseStream,
                     request_deserializer=inkfill_dot_v1_dot_canvas__pb2.DenoiseRequest.FromString,
                     response_serializer=inkfill_dot_v1_dot_canvas__pb2.DenoiseEvent.SerializeToString,
+            ),
+            'Generate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Generate,
+                    request_deserializer=inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.FromString,
+                    response_serializer=inkfill_dot_v1_dot_canvas__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateStream,
+                    request_deserializer=inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.FromString,
+                    response_serializer=inkfill_dot_v1_dot_canvas__pb2.GenerateEvent.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +172,60 @@ class Canvas:
             '/inkfill.v1.Canvas/DenoiseStream',
             inkfill_dot_v1_dot_canvas__pb2.DenoiseRequest.SerializeToString,
             inkfill_dot_v1_dot_canvas__pb2.DenoiseEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Generate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inkfill.v1.Canvas/Generate',
+            inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.SerializeToString,
+            inkfill_dot_v1_dot_canvas__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/inkfill.v1.Canvas/GenerateStream',
+            inkfill_dot_v1_dot_canvas__pb2.GenerateRequest.SerializeToString,
+            inkfill_dot_v1_dot_canvas__pb2.GenerateEvent.FromString,
             options,
             channel_credentials,
             insecure,

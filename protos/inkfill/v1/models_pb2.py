@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17inkfill/v1/models.proto\x12\ninkfill.v1\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.inkfill.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xc6\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x12\n\nparameters\x18\x03 \x01(\x04\x12\x16\n\x0eweights_digest\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x11\n\tprecision\x18\x06 \x01(\t\x12\x15\n\rcanvas_length\x18\x07 \x01(\r\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.inkfill.v1.ModelLimits\x12\x12\n\nvocabulary\x18\t \x01(\r\"\x93\x01\n\x0bModelLimits\x12\x11\n\tmax_steps\x18\x01 \x01(\r\x12\x18\n\x10max_effort_steps\x18\x02 \x01(\r\x12\x16\n\x0emax_candidates\x18\x03 \x01(\r\x12\x11\n\tmax_batch\x18\x04 \x01(\r\x12\x11\n\tmax_queue\x18\x05 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x04\x32\x86\x01\n\x06Models\x12\x45\n\x04List\x12\x1d.inkfill.v1.ListModelsRequest\x1a\x1e.inkfill.v1.ListModelsResponse\x12\x35\n\x03Get\x12\x1b.inkfill.v1.GetModelRequest\x1a\x11.inkfill.v1.Modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17inkfill/v1/models.proto\x12\ninkfill.v1\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.inkfill.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8d\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x12\n\nparameters\x18\x03 \x01(\x04\x12\x16\n\x0eweights_digest\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x11\n\tprecision\x18\x06 \x01(\t\x12\x15\n\rcanvas_length\x18\x07 \x01(\r\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.inkfill.v1.ModelLimits\x12\x12\n\nvocabulary\x18\t \x01(\r\x12\x15\n\rhas_tokenizer\x18\n \x01(\x08\x12\x19\n\x11has_chat_template\x18\x0b \x01(\x08\x12\x13\n\x0bmax_context\x18\x0c \x01(\r\"\xc8\x01\n\x0bModelLimits\x12\x11\n\tmax_steps\x18\x01 \x01(\r\x12\x18\n\x10max_effort_steps\x18\x02 \x01(\r\x12\x16\n\x0emax_candidates\x18\x03 \x01(\r\x12\x11\n\tmax_batch\x18\x04 \x01(\r\x12\x11\n\tmax_queue\x18\x05 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x04\x12\x1d\n\x15max_prompt_characters\x18\x07 \x01(\r\x12\x14\n\x0cmax_messages\x18\x08 \x01(\r2\x86\x01\n\x06Models\x12\x45\n\x04List\x12\x1d.inkfill.v1.ListModelsRequest\x1a\x1e.inkfill.v1.ListModelsResponse\x12\x35\n\x03Get\x12\x1b.inkfill.v1.GetModelRequest\x1a\x11.inkfill.v1.Modelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST']._serialized_start=117
   _globals['_GETMODELREQUEST']._serialized_end=148
   _globals['_MODEL']._serialized_start=151
-  _globals['_MODEL']._serialized_end=349
-  _globals['_MODELLIMITS']._serialized_start=352
-  _globals['_MODELLIMITS']._serialized_end=499
-  _globals['_MODELS']._serialized_start=502
-  _globals['_MODELS']._serialized_end=636
+  _globals['_MODEL']._serialized_end=420
+  _globals['_MODELLIMITS']._serialized_start=423
+  _globals['_MODELLIMITS']._serialized_end=623
+  _globals['_MODELS']._serialized_start=626
+  _globals['_MODELS']._serialized_end=760
 # @@protoc_insertion_point(module_scope)

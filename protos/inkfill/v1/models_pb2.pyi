@@ -23,7 +23,7 @@ class GetModelRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "task", "parameters", "weights_digest", "device", "precision", "canvas_length", "limits", "vocabulary")
+    __slots__ = ("name", "task", "parameters", "weights_digest", "device", "precision", "canvas_length", "limits", "vocabulary", "has_tokenizer", "has_chat_template", "max_context")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,9 @@ class Model(_message.Message):
     CANVAS_LENGTH_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    HAS_TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    HAS_CHAT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     name: str
     task: str
     parameters: int
@@ -42,20 +45,27 @@ class Model(_message.Message):
     canvas_length: int
     limits: ModelLimits
     vocabulary: int
-    def __init__(self, name: _Optional[str] = ..., task: _Optional[str] = ..., parameters: _Optional[int] = ..., weights_digest: _Optional[str] = ..., device: _Optional[str] = ..., precision: _Optional[str] = ..., canvas_length: _Optional[int] = ..., limits: _Optional[_Union[ModelLimits, _Mapping]] = ..., vocabulary: _Optional[int] = ...) -> None: ...
+    has_tokenizer: bool
+    has_chat_template: bool
+    max_context: int
+    def __init__(self, name: _Optional[str] = ..., task: _Optional[str] = ..., parameters: _Optional[int] = ..., weights_digest: _Optional[str] = ..., device: _Optional[str] = ..., precision: _Optional[str] = ..., canvas_length: _Optional[int] = ..., limits: _Optional[_Union[ModelLimits, _Mapping]] = ..., vocabulary: _Optional[int] = ..., has_tokenizer: _Optional[bool] = ..., has_chat_template: _Optional[bool] = ..., max_context: _Optional[int] = ...) -> None: ...
 
 class ModelLimits(_message.Message):
-    __slots__ = ("max_steps", "max_effort_steps", "max_candidates", "max_batch", "max_queue", "max_message_bytes")
+    __slots__ = ("max_steps", "max_effort_steps", "max_candidates", "max_batch", "max_queue", "max_message_bytes", "max_prompt_characters", "max_messages")
     MAX_STEPS_FIELD_NUMBER: _ClassVar[int]
     MAX_EFFORT_STEPS_FIELD_NUMBER: _ClassVar[int]
     MAX_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
     MAX_QUEUE_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROMPT_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     max_steps: int
     max_effort_steps: int
     max_candidates: int
     max_batch: int
     max_queue: int
     max_message_bytes: int
-    def __init__(self, max_steps: _Optional[int] = ..., max_effort_steps: _Optional[int] = ..., max_candidates: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_queue: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+    max_prompt_characters: int
+    max_messages: int
+    def __init__(self, max_steps: _Optional[int] = ..., max_effort_steps: _Optional[int] = ..., max_candidates: _Optional[int] = ..., max_batch: _Optional[int] = ..., max_queue: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_messages: _Optional[int] = ...) -> None: ...

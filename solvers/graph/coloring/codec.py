@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.canvas import CanvasRequest, SamplingParams, Tokens
 from engine.constraints import NotEqual
+from engine.domain import Domain
 from solvers.graph.coloring.problem import Coloring, ColoringProblem
 from solvers.graph.coloring.symmetry import break_symmetry
 from solvers.graph.network import edge_relations
@@ -26,11 +27,10 @@ def encode(problem: ColoringProblem, sampling: SamplingParams = SAMPLING) -> Can
     Given colours are clamps, and so are those of a large clique where that loses no generality:
     the model has learned with one, and which colour is which means nothing before.
     """
-    domain = np.zeros((problem.graph.vertices, VOCABULARY), np.bool_)
-    domain[:, : problem.colors] = True
+    colors = np.arange(VOCABULARY) < problem.colors
     return CanvasRequest(
         clamps=break_symmetry(problem),
-        domain=domain,
+        domain=Domain.everywhere(colors, problem.graph.vertices),
         relations=edge_relations(problem.graph.adjacency),
         constraint=NotEqual(problem.graph.adjacency),
         sampling=sampling,

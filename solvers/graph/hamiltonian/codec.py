@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.constraints import Tour as TourRule
+from engine.domain import Domain
 from solvers.graph.hamiltonian.problem import HamiltonianProblem, Tour
 from solvers.graph.network import edge_relations
 
@@ -27,11 +28,9 @@ def encode(problem: HamiltonianProblem, sampling: SamplingParams = SAMPLING) -> 
     clamps = np.full(n, FREE)
     for vertex, position in problem.clamps or ([(0, 0)] if problem.cycle else []):
         clamps[vertex] = position
-    domain = np.zeros((n, VOCABULARY), np.bool_)
-    domain[:, :n] = True
     return CanvasRequest(
         clamps=clamps,
-        domain=domain,
+        domain=Domain.everywhere(np.arange(VOCABULARY) < n, n),
         relations=edge_relations(problem.graph.adjacency),
         constraint=TourRule(problem.graph.adjacency, problem.cycle),
         sampling=sampling,

@@ -7,6 +7,7 @@ import numpy as np
 from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.constraints import AtMostOne
 from engine.constraints.at_most_one import CHOSEN, LEFT_OUT
+from engine.domain import Domain
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
 from solvers.graph.network import edge_relations
 
@@ -26,7 +27,7 @@ def encode(problem: IndependentSetProblem, sampling: SamplingParams = SAMPLING) 
     clamps[list(problem.exclude)] = LEFT_OUT
     return CanvasRequest(
         clamps=clamps,
-        domain=np.ones((problem.graph.vertices, VOCABULARY), np.bool_),
+        domain=Domain.everywhere(np.ones(VOCABULARY, np.bool_), problem.graph.vertices),
         relations=edge_relations(problem.graph.adjacency),
         constraint=AtMostOne(problem.graph.adjacency, problem.target_size),
         sampling=sampling,

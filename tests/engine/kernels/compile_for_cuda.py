@@ -24,10 +24,15 @@ from engine.kernels import (
     gpu_add_norm,
     gpu_denoising_head,
     gpu_expert_sum,
+    gpu_gated_gelu,
+    gpu_rotary_norm,
+    gpu_segment_attention,
     gpu_soft_embedding,
     gpu_weight_product,
+    gpu_write_pages,
 )
 from engine.kernels.gpu_weight_tile import IN_TILE, KINDS, STAGES
+from engine.kernels.segment_attention import PAGE
 from engine.precision.precision import Precision
 
 HOPPER = GPUTarget("cuda", 90, 32)
@@ -41,7 +46,8 @@ KEPT = {
     Precision.INT8: ("*i16", "*fp32"),
     Precision.INT4: ("*i16", "*bf16"),
 }
-Case = tuple[Any, dict[str, str], dict[str, Any], int]
+#: Kernel, types, constants, and warps or more options.
+Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 
 
 def norms() -> Iterator[Case]:
@@ -54,7 +60,8 @@ def norms() -> Iterator[Case]:
 
 def acceptance() -> Iterator[Case]:
     types = {"entropy": "*fp32", "bound": "*fp32", "present": "*u8", "accepted": "*u8"}
-    types |= dict.fromkeys(("sampled", "keys", "steps", "canvas"), "*i64") | {"domain": "*u8"}
+    types |= dict.fromkeys(("sampled", "keys", "steps", "canvas"), "*i64")
+    types |= {"sets": "*u8", "which": "*i32"}
     for block in (256, 1024):
         chosen = {"has_present": block == 256, "block": block, "chunk": gpu_acceptance._CHUNK}
         yield gpu_acceptance._accept, types, chosen, block // 64
@@ -62,14 +69,15 @@ def acceptance() -> Iterator[Case]:
 
 
 def head() -> Iterator[Case]:
-    types = {"temperature": "*fp32", "domain": "*u8", "floats": "*fp32", "integers": "*i32"}
+    types = {"temperature": "*fp32", "floats": "*fp32", "integers": "*i32"}
+    types |= {"sets": "*u8", "which": "*i32"}
     types |= dict.fromkeys(("cells", "keys", "steps", "drafts", "samples"), "*i64")
     types |= dict.fromkeys(("entropies", "log_sum_exps", "masses"), "*fp32") | {"softcap": "fp32"}
     sizes = {"tile": gpu_denoising_head._TILE, "tiles": gpu_denoising_head._TILES}
     for dtype in ("bf16", "fp32"):
         for flags in (True, False):
             chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
-            chosen |= {"domain_token": 1}
+            chosen |= {"sets_token": 1}
             yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
     for flags in (True, False):
         yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
@@ -77,7 +85,7 @@ def head() -> Iterator[Case]:
 
 def embedding() -> Iterator[Case]:
     types = {"temperature": "*fp32", "log_sum_exp": "*fp32", "sums": "*fp32", "cells": "*i64"}
-    types |= {"domain": "*u8", "softcap": "fp32"}
+    types |= {"sets": "*u8", "which": "*i32", "softcap": "fp32"}
     names = "row_tile", "size_tile", "token_tile"
     for dtype, tiles in gpu_soft_embedding.TILES.items():
         name = "bf16" if dtype == torch.bfloat16 else "fp32"
@@ -85,9 +93,45 @@ def embedding() -> Iterator[Case]:
         for flags in (True, False):
             chosen = {"compact": flags, "restricted": flags, "operand": OPERANDS[dtype]}
             chosen |= dict(zip(names, tiles, strict=True))
-            chosen |= dict.fromkeys(("logits_token", "domain_token", "table_dimension"), 1)
+            chosen |= dict.fromkeys(("logits_token", "sets_token", "table_dimension"), 1)
             yield gpu_soft_embedding._mix, dict(types), chosen, gpu_soft_embedding._WARPS
         yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
+
+
+def attention() -> Iterator[Case]:
+    """Heads of 256 within a window and of 512 without, as the 26B has them, and small ones."""
+    integers = dict.fromkeys(("starts", "lengths", "pasts", "pages"), "*i32")
+    names = "q", "k", "v", "key_pages", "value_pages", "out"
+    for dtype, operand in OPERANDS.items():
+        types = integers | dict.fromkeys(names, "*bf16" if operand == tl.bfloat16 else "*fp32")
+        for size, sharing in ((64, 1), (256, 2), (512, 8)):
+            tiles = gpu_segment_attention.tiles_of(dtype, size)
+            chosen = {"operand": operand, "size": size, "block": size, "page_size": PAGE}
+            chosen |= {"sharing": sharing, "row_tile": tiles.rows, "key_tile": tiles.keys}
+            for causal in (True, False):
+                flags = {"causal": causal, "windowed": size < 512}
+                options = {"num_warps": tiles.warps, "num_stages": tiles.stages}
+                yield gpu_segment_attention._attend, types, chosen | flags, options
+
+
+def gates() -> Iterator[Case]:
+    for dtype in ("bf16", "fp32"):
+        types = dict.fromkeys(("packed", "out"), f"*{dtype}")
+        yield gpu_gated_gelu._gate, types, {"tile": gpu_gated_gelu._TILE}, 4
+
+
+def heads_and_pages() -> Iterator[Case]:
+    """Heads of 256, and of 512 whose values are the raw keys."""
+    names = "packed", "q_weight", "k_weight", "cos", "sin", "q", "k", "v"
+    integers = dict.fromkeys(("starts", "lengths", "pasts", "pages"), "*i32")
+    cache = "keys", "values", "key_pages", "value_pages"
+    for dtype in ("bf16", "fp32"):
+        types = dict.fromkeys(names, f"*{dtype}") | {"eps": "fp32"}
+        for half in (128, 256):
+            chosen = {"shared": half == 256, "turned": True, "half": half, "block": half}
+            yield gpu_rotary_norm._rotary_norm, types, chosen, half // 128
+        types = integers | dict.fromkeys(cache, f"*{dtype}")
+        yield gpu_write_pages._write, types, {"page_size": PAGE, "block": 2048}, 8
 
 
 def weights() -> Iterator[Case]:
@@ -103,14 +147,23 @@ def weights() -> Iterator[Case]:
             chosen |= {"in_tile": IN_TILE[dtype]}
             for out_tile, row_tile, warps in gpu_weight_product.tiles_of(dtype):
                 tile = chosen | {"out_tile": out_tile, "row_tile": row_tile}
-                yield gpu_weight_product._product, kept, tile | {"inputs": 2816}, warps
+                yield gpu_weight_product._product, kept, tile | {"inputs": 2816}, staged(warps)
             for out_tile, row_tile, warps in gpu_expert_sum.tiles_of(dtype):
                 tile = chosen | {"out_tile": out_tile, "row_tile": row_tile, "expert_block": 128}
-                yield gpu_expert_sum._gate_up, kept, tile | {"hidden": 2816}, warps
-                yield gpu_expert_sum._down, kept, tile | {"size": 704}, warps
+                yield gpu_expert_sum._gate_up, kept, tile | {"hidden": 2816}, staged(warps)
+                yield gpu_expert_sum._down, kept, tile | {"size": 704}, staged(warps)
 
 
-def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], warps: int) -> Any:
+def staged(warps: int) -> dict[str, int]:
+    return {"num_warps": warps, "num_stages": STAGES}
+
+
+def compiled(
+    kernel: Any,
+    types: Mapping[str, str],
+    chosen: Mapping[str, Any],
+    options: int | dict[str, int],
+) -> Any:
     """For aligned pointers and sizes, as a large model's are; what is not typed is an integer."""
     names = kernel.arg_names
     signature = {n: "constexpr" if n in chosen else types.get(n, "i32") for n in names}
@@ -120,9 +173,7 @@ def compiled(kernel: Any, types: Mapping[str, str], chosen: Mapping[str, Any], w
         if signature[n].startswith("*") or signature[n] == "i32"
     }
     source = ASTSource(kernel, signature, dict(chosen), aligned)
-    options = {"num_warps": warps, "num_stages": 3}
-    if "out_tile" in chosen:
-        options["num_stages"] = STAGES
+    options = {"num_warps": options} if isinstance(options, int) else options
     return triton.compile(source, target=HOPPER, options=options)
 
 
@@ -141,10 +192,10 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    for kernel, types, chosen, warps in (
-        *norms(), *acceptance(), *head(), *embedding(), *weights()
-    ):  # fmt: skip
-        binary = compiled(kernel, types, chosen, warps)
+    families = norms, acceptance, head, embedding, attention, heads_and_pages, gates, weights
+    cases = (case for family in families for case in family())
+    for kernel, types, chosen, options in cases:
+        binary = compiled(kernel, types, chosen, options)
         registers, spilled = resources(binary)
         shared = binary.metadata.shared
         print(f"{kernel.__name__} {chosen}: {registers} registers, {shared} B shared", flush=True)

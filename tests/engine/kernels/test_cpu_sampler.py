@@ -91,3 +91,13 @@ def test_a_canvas_never_depends_on_its_batch() -> None:
         )
         for field in fields(StepResult):
             assert torch.equal(getattr(part, field.name), getattr(whole, field.name)[rows])
+
+
+def test_logits_that_are_no_numbers_leave_the_other_canvases_alone() -> None:
+    logits, domain, settings, noise = random_step(13)
+    expected = cpu_denoise_step(logits, domain, settings, noise)
+    broken = logits.index_fill(0, torch.tensor(1), torch.nan)
+    found = cpu_denoise_step(broken, domain, settings, noise)
+    assert ((found.draft >= 0) & (found.draft < logits.shape[-1])).all()
+    others = torch.tensor([i for i in range(len(logits)) if i != 1])
+    assert_same(found.keep(others), expected.keep(others))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
 from engine.kernels.denoising_head import HeadResult, denoising_head, plain_denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise
@@ -78,7 +79,8 @@ def test_the_reference_is_what_a_step_finds(restricted: bool) -> None:
     found = plain_denoising_head(logits, held, noise)
     capped = torch.tanh(logits.values / SOFTCAP) * SOFTCAP
     settings = StepSettings(logits.temperature, torch.full((3,), 1e9, device=DEVICE))
-    step = denoise_step(capped, logits.domain, settings, noise)
+    domain = None if logits.domain is None else logits.domain.dense()
+    step = denoise_step(capped, domain, settings, noise)
     assert step.accepted.all()
     assert torch.equal(found.sampled, step.canvas)
     assert torch.equal(found.draft, step.draft)
@@ -102,7 +104,10 @@ def test_strides_do_not_matter() -> None:
     apart = replace(
         logits,
         values=logits.values.permute(2, 0, 1).contiguous().permute(1, 2, 0),
-        domain=logits.domain.repeat_interleave(2, dim=-1)[..., ::2],
+        domain=DomainSets(
+            logits.domain.sets.repeat_interleave(2, dim=-1)[..., ::2],
+            logits.domain.which.T.contiguous().T,
+        ),
         temperature=logits.temperature.repeat_interleave(3)[::3],
         cells=logits.cells.repeat_interleave(2)[::2],
     )
@@ -115,8 +120,8 @@ def test_strides_do_not_matter() -> None:
 def test_one_allowed_token_is_certain_however_unlikely() -> None:
     logits, held, noise = random_head((2, 5, 77), 8, restricted=False)
     token = logits.values.argmin(dim=-1)
-    domain = torch.nn.functional.one_hot(token, 77).bool()
-    logits = replace(logits, domain=domain)
+    sets = torch.eye(77, dtype=torch.bool, device=DEVICE)
+    logits = replace(logits, domain=DomainSets(sets, token.int()))
     found = gpu_denoising_head(logits, held, noise, tile=16, tiles=2)
     for tokens in (found.draft, found.sampled):
         assert torch.equal(logits.at_cells(tokens), logits.at_cells(token))
@@ -167,7 +172,7 @@ def test_a_canvas_never_depends_on_its_batch() -> None:
         logits.length,
         SOFTCAP,
         logits.temperature[2:3],
-        logits.domain[2:3],
+        DomainSets(logits.domain.sets, logits.domain.which[2:3]),
     )
     part = denoising_head(alone, held[2:3], noise.keep(torch.tensor([2], device=DEVICE)))
     for field in fields(HeadResult):
@@ -180,3 +185,28 @@ def test_no_free_position_is_no_work() -> None:
     found = denoising_head(nothing, held, noise)
     assert torch.equal(found.sampled, held)
     assert (found.entropy == 0).all()
+
+
+def test_a_position_that_is_free_of_sets_is_as_though_there_were_none() -> None:
+    logits, held, noise = random_head((2, 6, 300), 12, restricted=True)
+    assert logits.domain is not None
+    anything = DomainSets(logits.domain.sets, torch.full_like(logits.domain.which, -1))
+    for head in (denoising_head, plain_denoising_head):
+        found = head(replace(logits, domain=anything), held, noise)
+        expected = head(replace(logits, domain=None), held, noise)
+        for field in fields(HeadResult):
+            assert torch.equal(getattr(found, field.name), getattr(expected, field.name))
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+def test_a_position_that_comes_again_changes_nothing(restricted: bool) -> None:
+    logits, held, noise = random_head((2, 8, 100), 13, restricted=restricted)
+    cells = torch.cat((logits.cells, logits.cells[:1].expand(5)))
+    filled = replace(logits, cells=cells)
+    compact = replace(filled, values=filled.at_cells(filled.values))
+    for head in (denoising_head, plain_denoising_head):
+        expected = head(logits, held, noise)
+        for more in (filled, compact):
+            found = head(more, held, noise)
+            for field in fields(HeadResult):
+                assert torch.equal(getattr(found, field.name), getattr(expected, field.name))

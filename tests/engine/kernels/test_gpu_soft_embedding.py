@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
 from engine.kernels.denoising_head import plain_denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import plain_soft_embedding, soft_embedding
@@ -76,7 +77,9 @@ def test_strides_do_not_matter() -> None:
     apart = replace(
         logits,
         values=logits.values.transpose(0, 2).contiguous().transpose(0, 2),
-        domain=logits.domain.repeat_interleave(2, dim=1)[:, ::2],
+        domain=DomainSets(
+            logits.domain.sets.T.contiguous().T, logits.domain.which.T.contiguous().T
+        ),
     )
     compact = replace(logits, values=logits.at_cells(logits.values))
     expected = gpu_soft_embedding(logits, sums, held, table, tiles=SMALL)
@@ -93,7 +96,9 @@ def test_the_reference_is_how_the_model_embeds_a_belief() -> None:
     logits, held, noise = random_head((2, 16, len(table)), 4, restricted=True)
     logits = replace(logits, cells=torch.arange(32, device=DEVICE))
     sums = plain_denoising_head(logits, held, noise).log_sum_exp
-    belief = (logits.scaled() - sums.view(-1, 1)).exp().view(2, 16, -1) * logits.domain
+    assert logits.domain is not None
+    belief = (logits.scaled() - sums.view(-1, 1)).exp().view(2, 16, -1)
+    belief = belief.masked_fill(~logits.domain.dense(), 0)
     soft = model._soft_embed(belief.cpu())
     found = plain_soft_embedding(logits, held, table.to(DEVICE)).cpu()
     torch.testing.assert_close(found * table.shape[1] ** 0.5, soft)
@@ -105,3 +110,13 @@ def test_no_free_position_is_no_work() -> None:
     nothing = replace(logits, cells=logits.cells[:0])
     zeros = torch.zeros(held.shape, device=DEVICE)
     assert torch.equal(soft_embedding(nothing, zeros, held, table), table[held])
+
+
+def test_a_position_that_comes_again_changes_nothing() -> None:
+    logits, held, _ = random_head((2, 12, 70), 6, restricted=True)
+    table = random_table(70, 24, torch.float32)
+    sums = log_sum_exp(logits, held)
+    filled = replace(logits, cells=torch.cat((logits.cells, logits.cells[:1].expand(7))))
+    expected = plain_soft_embedding(logits, held, table)
+    assert torch.equal(plain_soft_embedding(filled, held, table), expected)
+    assert_near(soft_embedding(filled, sums, held, table), expected, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.domain_sets import DomainSets
 from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise, stream_keys
 
@@ -26,13 +27,16 @@ def assert_within_an_ulp(found: Tensor, expected: Tensor) -> None:
         assert (found != expected).float().mean() <= 0.02
 
 
-def random_domain(shape: tuple[int, int, int], seed: int) -> Tensor:
-    """Domains of every size from one token to all, none of them empty: bool [B, L, V]."""
+def random_domain(shape: tuple[int, int, int], seed: int, sets: int = 12) -> DomainSets:
+    """Sets of every size from one token to all, none of them empty, and one that nobody has."""
     generator = torch.Generator().manual_seed(seed)
-    share = torch.rand(shape[:2], generator=generator)[..., None] ** 2
-    domain = torch.rand(shape, generator=generator) < share
-    certain = torch.randint(shape[-1], shape[:2], generator=generator)
-    return domain.scatter(-1, certain[..., None], True).to(DEVICE)
+    share = torch.rand(sets, 1, generator=generator) ** 2
+    members = torch.rand(sets, shape[-1], generator=generator) < share
+    certain = torch.randint(shape[-1], (sets, 1), generator=generator)
+    members = members.scatter(-1, certain, True)
+    members[sets - 1] = False
+    which = torch.randint(-1, sets - 1, shape[:2], generator=generator, dtype=torch.int32)
+    return DomainSets(members.to(DEVICE), which.to(DEVICE))
 
 
 def random_noise(batch: int, seed: int) -> CounterNoise:

@@ -48,12 +48,6 @@ def test_canvases_of_one_shape_share_what_the_engine_batches_by() -> None:
     assert first.domain is second.domain
 
 
-def test_the_shared_domain_cannot_be_written() -> None:
-    domain = codec.encode(PROBLEM).domain
-    assert domain is not None
-    assert not domain.flags.writeable
-
-
 def test_the_vocabulary_is_the_checkpoints() -> None:
     assert train.sudoku_config().vocab_size == codec.VOCABULARY
 

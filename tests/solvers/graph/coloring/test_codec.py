@@ -52,8 +52,8 @@ def test_a_canvas_has_the_colours_as_domain_and_the_edges_as_relation() -> None:
     request = codec.encode(ColoringProblem(graph, 2, ((2, 1),)))
     request.validate(codec.VOCABULARY, 512)
     assert request.domain is not None
-    assert request.domain[:, :2].all()
-    assert not request.domain[:, 2:].any()
+    assert request.domain.mask()[:, :2].all()
+    assert not request.domain.mask()[:, 2:].any()
     assert request.clamps[2] == 1
     assert request.relations is not None
     assert (request.relations.matrices["edge"] == graph.adjacency).all()

@@ -1,0 +1,84 @@
+"""Domains as a few sets that positions share.
+
+A row of V flags a position would be 67 MB for a canvas of 256 at V = 262,144, and to be written
+anew whenever one is admitted. Requests name few sets: digits, letters, the one token of a clamp.
+
+Shapes: B canvases, L positions, V tokens, R sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.domain import ANYTHING, Domain
+
+
+@dataclass(frozen=True, eq=False)
+class DomainSets:
+    """Which tokens each position may take.
+
+    Attributes:
+        sets: bool [R, V], at least one row; none that is in use may be empty.
+        which: int32 [B, L], the set of each position; -1 allows every token.
+    """
+
+    sets: Tensor
+    which: Tensor
+
+    @classmethod
+    def stack(
+        cls, domains: Sequence[Domain | None], length: int, device: torch.device
+    ) -> DomainSets | None:
+        """The domains of canvases of at most ``length`` positions; None if none has any.
+
+        Domains that are one object share their sets.
+        """
+        given = {id(d): d for d in domains if d is not None}
+        if not any(len(domain.sets) for domain in given.values()):
+            return None
+        offsets: dict[int, int] = {}
+        count = 0
+        for key, domain in given.items():
+            offsets[key] = count
+            count += len(domain.sets)
+        which = np.full((len(domains), length), ANYTHING, np.int32)
+        for row, own in enumerate(domains):
+            if own is not None:
+                named = np.where(own.which == ANYTHING, ANYTHING, own.which + offsets[id(own)])
+                which[row, : len(named)] = named
+        sets = torch.from_numpy(np.concatenate([d.sets for d in given.values()]))
+        return cls(sets.to(device), torch.from_numpy(which).to(device))
+
+    def sizes(self) -> Tensor:
+        """How many tokens each position may take: int64 [B, L]."""
+        sizes = self.sets.sum(dim=-1)[self.which.long().clamp_min(0)]
+        return torch.where(self.which == ANYTHING, self.sets.shape[1], sizes)
+
+    def draw(self, uniform: Tensor) -> Tensor:
+        """Turn draws in (0, 1) [B, L] into tokens uniform over each domain: int64 [B, L]."""
+        rank = (uniform * self.sizes()).long()
+        tokens = self.sets.nonzero()[:, 1]  # set after set, each in rising order
+        starts = self.sets.sum(dim=-1).cumsum(dim=0) - self.sets.sum(dim=-1)
+        at = starts[self.which.long().clamp_min(0)] + rank
+        return torch.where(self.which == ANYTHING, rank, tokens[at.clamp_max(len(tokens) - 1)])
+
+    def cut(self, length: int) -> DomainSets:
+        """The domains of the first positions."""
+        return DomainSets(self.sets, self.which[:, :length])
+
+    def keep(self, rows: Tensor) -> DomainSets:
+        """The domains of the canvases at these indices, int64 [B']."""
+        return DomainSets(self.sets, self.which[rows])
+
+    def allowed(self, which: Tensor) -> Tensor:
+        """The sets of these numbers, int [...]: bool [..., V]."""
+        return self.sets[which.clamp_min(0).long()] | (which < 0)[..., None]
+
+    def dense(self) -> Tensor:
+        """The domain of every position: bool [B, L, V]."""
+        return self.allowed(self.which)

@@ -1,0 +1,104 @@
+"""The norms and sums between the products of a layer, each in one pass over the activations.
+
+T tokens, D hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNorms:
+    """The norms of a layer, weights [D] each.
+
+    Attributes:
+        post_attention: of what attention adds.
+        dense: before the dense MLP.
+        routed: before the experts.
+        post_dense: of the dense MLP's output.
+        post_routed: of the experts' output.
+        post_feedforward: of the sum of both.
+        router: what the router scales its scale-free norm by.
+        eps: added to the mean square.
+    """
+
+    post_attention: Tensor
+    dense: Tensor
+    routed: Tensor
+    post_dense: Tensor
+    post_routed: Tensor
+    post_feedforward: Tensor
+    router: Tensor
+    eps: float
+
+
+@dataclass(frozen=True, eq=False)
+class FeedForwardInputs:
+    """The residual after attention, and what is made of it, [T, D] each.
+
+    Attributes:
+        x: the residual.
+        dense: normed for the dense MLP.
+        routed: normed for the experts.
+        router: normed for the router, scaled by its weights and D^-0.5.
+    """
+
+    x: Tensor
+    dense: Tensor
+    routed: Tensor
+    router: Tensor
+
+
+def after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
+    """Add attention's output, normed, and norm the sum for what reads it next.
+
+    Args:
+        x: the residual, [T, D].
+        attended: attention's output, [T, D].
+        norms: of the layer.
+    """
+    return plain_after_attention(x, attended, norms)
+
+
+def after_feedforward(
+    x: Tensor, dense: Tensor, routed: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Add both feed-forward outputs, normed, and scale: the next residual, and its norm.
+
+    Args:
+        x: the residual, [T, D].
+        dense: the dense MLP's output, [T, D].
+        routed: the experts', [T, D].
+        norms: of the layer.
+        scalar: [1], the layer's.
+        following: [D], weights of the norm that reads the residual next.
+    """
+    return plain_after_feedforward(x, dense, routed, norms, scalar, following)
+
+
+def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
+    """See ``after_attention``; as ``engine.model.Layer`` does it."""
+    eps = norms.eps
+    x = x + normed(attended, norms.post_attention, eps)
+    router = normed(x, None, eps) * norms.router * x.shape[-1] ** -0.5
+    return FeedForwardInputs(x, normed(x, norms.dense, eps), normed(x, norms.routed, eps), router)
+
+
+def plain_after_feedforward(
+    x: Tensor, dense: Tensor, routed: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
+) -> tuple[Tensor, Tensor]:
+    """See ``after_feedforward``; as ``engine.model.Layer`` does it."""
+    eps = norms.eps
+    both = normed(dense, norms.post_dense, eps) + normed(routed, norms.post_routed, eps)
+    x = (x + normed(both, norms.post_feedforward, eps)) * scalar
+    return x, normed(x, following, eps)
+
+
+def normed(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+    """The root-mean-square norm of ``x`` [..., D], computed in float32."""
+    scale = None if weight is None else weight.float()
+    return F.rms_norm(x.float(), x.shape[-1:], scale, eps).type_as(x)

@@ -1,0 +1,52 @@
+"""How many sequences a text model can hold at once, from the memory that its weights leave."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.config import ModelConfig
+from engine.text.kv_cache import CacheSizes
+
+#: Of the free memory; the rest is for what the allocator cannot use.
+_SHARE = 0.92
+#: Bytes for keys and values on a CPU, where the models are small and memory is others' as well.
+_CPU_MEMORY = 256 * 2**20
+#: Floats a position that a pass holds at its widest, for each of hidden: residual, normed copies,
+#: projections, what the experts of a token make of it.
+_ACTIVATIONS = 64
+
+
+def capacity(
+    config: ModelConfig,
+    dtype: torch.dtype,
+    device: torch.device,
+    max_batch: int,
+    max_context: int | None = None,
+) -> CacheSizes:
+    """Decide once, after the weights are loaded, so that load waits and memory never runs out.
+
+    Args:
+        config: of the model.
+        dtype: of activations, keys and values.
+        device: where the weights are.
+        max_batch: sequences at most.
+        max_context: positions of a sequence at most; None for as many as the model knows.
+
+    Raises:
+        MemoryError: not one short sequence fits.
+    """
+    context = min(max_context or config.max_position_embeddings, config.max_position_embeddings)
+    if device.type == "cpu":
+        return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
+    memory = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
+    # Half of it at most is for steps, so that there is always some for what they read.
+    sequences = max(1, min(max_batch, memory // 2 // step_bytes(config, dtype)))
+    left = memory - sequences * step_bytes(config, dtype)
+    return CacheSizes.within(config, dtype, left, sequences, context)
+
+
+def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
+    """Bytes that a denoising step of one canvas takes at its widest: logits and activations."""
+    floats = config.vocab_size + _ACTIVATIONS * config.hidden_size
+    sums = 12 * config.hidden_size * torch.float32.itemsize  # of soft embeddings, in parts
+    return config.canvas_length * (floats * dtype.itemsize + sums)

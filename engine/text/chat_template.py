@@ -1,0 +1,144 @@
+"""A checkpoint's chat template: messages to the text that the model was trained to continue.
+
+Templates are Jinja and find in it what transformers gives them: block trimming, loop controls,
+``raise_exception``, ``strftime_now``, a ``tojson`` that escapes no HTML, the special tokens by
+name. They run in a sandbox in which they change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jinja2 import Template, TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engine.text.message import ChatMessage
+from engine.text.tokenizer import CONFIG_FILE, TokenizerError, read_config
+
+TEMPLATE_FILE = "chat_template.jinja"
+
+
+class ChatTemplateError(ValueError):
+    """Messages that a template refuses, or fails on; the message is the template's."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChatTemplate:
+    """How a checkpoint writes a conversation down.
+
+    Attributes:
+        template: compiled.
+        names: special tokens by name, for the template to write.
+    """
+
+    template: Template
+    names: Mapping[str, str]
+
+    @classmethod
+    def from_folder(cls, folder: Path, names: Mapping[str, str]) -> ChatTemplate | None:
+        """Read a checkpoint's template, from a file of its own or from the tokenizer's config.
+
+        Returns:
+            None where the checkpoint has none.
+
+        Raises:
+            TokenizerError: it is no template.
+        """
+        path = folder / TEMPLATE_FILE
+        if path.exists():
+            source = path.read_text(encoding="utf-8")
+        else:
+            path = folder / CONFIG_FILE
+            found = _default(read_config(folder).get("chat_template"))
+            if found is None:
+                return None
+            source = found
+        try:
+            return cls(_environment().from_string(source), names)
+        except TemplateError as error:
+            raise TokenizerError(f"{path}: the chat template cannot be read: {error}") from None
+
+    def render(self, messages: Sequence[ChatMessage], **variables: object) -> str:
+        """The text of a conversation, up to where the model's next turn begins.
+
+        Args:
+            messages: the turns so far.
+            variables: for the template, such as ``enable_thinking``.
+
+        Raises:
+            ChatTemplateError: the template refuses the messages or fails.
+        """
+        turns = [{"role": turn.role, "content": turn.content} for turn in messages]
+        try:
+            return self.template.render(
+                messages=turns,
+                tools=None,
+                documents=None,
+                add_generation_prompt=True,
+                **self.names,
+                **variables,
+            )
+        except Exception as error:  # a template is a program, and may fail in any way
+            raise ChatTemplateError(str(error) or type(error).__name__) from error
+
+
+class _Generation(Extension):
+    """``{% generation %}`` marks for training what the assistant said; here it changes nothing."""
+
+    tags = {"generation"}  # noqa: RUF012  # as its base class has it
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """The block's body."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = _now
+    return environment
+
+
+def _default(entry: Any) -> str | None:
+    """The template of an entry: one as it is, or the default of several with names."""
+    if isinstance(entry, list):
+        entry = {item.get("name"): item.get("template") for item in entry}
+    if isinstance(entry, dict):
+        entry = entry.get("default")
+    return entry if isinstance(entry, str) else None
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def _raise(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _now(form: str) -> str:
+    """The time of the server's clock, where it stands."""
+    return datetime.now().strftime(form)

@@ -1,0 +1,230 @@
+"""Step-level continuous batching of text: prompts are encoded, canvases denoised and committed.
+
+Each cycle encodes a bounded number of tokens, those of prompts and of committed canvases alike, and
+takes one denoising step of all canvases whose past is encoded. So a long prompt takes its turns
+between the steps of others, and they go on. Knows tensors and tickets; knows no threads.
+
+Shapes: B canvases, L positions, S tokens of a chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+import numpy as np
+import torch
+
+from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
+from engine.canvas_rows import reason
+from engine.domain_sets import DomainSets
+from engine.text.kv_cache import Lease
+from engine.text.network import Past, TextNetwork
+from engine.text.passage import Passage, cached_positions, passage_of
+from engine.text.state import TextState, TextStep, first_text_state
+from engine.text.step import Surroundings, TextStepper
+from engine.ticket import Departure, Event, Request, StepOutcome, T
+
+
+@dataclass(eq=False)
+class _Running(Generic[T]):
+    """A request that is under way.
+
+    Attributes:
+        ticket: the caller's.
+        passage: what it asks for.
+        lease: its pages.
+        pending: tokens that are to be encoded before the next canvas.
+        cached: positions that are encoded.
+        canvas: the one that is denoised, or was last.
+    """
+
+    ticket: T
+    passage: Passage
+    lease: Lease
+    pending: Sequence[int]
+    canvas: CanvasRequest
+    cached: int = 0
+
+
+class TextBatch(Generic[T]):
+    """The running requests of one text model."""
+
+    def __init__(self, network: TextNetwork, stepper: TextStepper, chunk: int, budget: int) -> None:
+        """Start empty.
+
+        Args:
+            network: weights and cache.
+            stepper: takes the steps and encodes.
+            chunk: S, tokens of one sequence that a pass encodes at most. What a sequence's tokens
+                are cut into depends on nothing else, so that it computes the same in any company.
+            budget: tokens that are encoded between two steps, of all sequences, but one chunk at
+                the least.
+        """
+        self._network = network
+        self._stepper = stepper
+        self._chunk, self._budget = chunk, budget
+        self._length = network.config.canvas_length
+        self._encoding: deque[_Running[T]] = deque()
+        self._denoising: list[_Running[T]] = []
+        self._state: TextState | None = None
+        self._around: Surroundings | None = None
+
+    def __len__(self) -> int:
+        return len(self._encoding) + len(self._denoising)
+
+    @property
+    def tickets(self) -> list[T]:
+        """Of all requests under way."""
+        return [running.ticket for running in (*self._encoding, *self._denoising)]
+
+    def has_room(self, request: Request) -> bool:
+        """Whether a request can be taken in now, with all that it may grow to."""
+        cache = self._network.cache
+        fits = cache.has_room(cached_positions(request, self._length))
+        return fits and len(self) < cache.sizes.sequences
+
+    def admit(self, ticket: T) -> None:
+        """Take a request in; see ``has_room``."""
+        ticket.admitted = time.monotonic()
+        passage = passage_of(ticket, self._length)
+        lease = self._network.cache.lease(cached_positions(ticket.request, self._length))
+        self._encoding.append(_Running(ticket, passage, lease, passage.prompt, passage.canvas()))
+
+    def clear(self) -> None:
+        """Give up all requests."""
+        for running in (*self._encoding, *self._denoising):
+            self._network.cache.release(running.lease)
+        self._encoding.clear()
+        self._denoising.clear()
+        self._state = self._around = None
+
+    @torch.inference_mode()
+    def step(self) -> StepOutcome[T]:
+        """Drop cancelled requests, encode, take one denoising step, let the finished depart."""
+        self._drop_cancelled()
+        self._encode()
+        self._begin_canvases()
+        if self._state is None:
+            return StepOutcome((), ())
+        if self._around is None:
+            self._around = self._surroundings(self._state)
+        step = self._stepper.step(self._state, self._around)
+        self._state = self._state.after(step)
+        return self._go_on(self._state, step)
+
+    def _encode(self) -> None:
+        """One chunk of each of the first sequences, as many as the budget allows, in turn."""
+        chosen: list[_Running[T]] = []
+        room = self._budget
+        waiting = [running for running in self._encoding if running.pending]
+        for running in waiting:
+            size = min(self._chunk, len(running.pending))
+            if chosen and size > room:
+                break
+            chosen.append(running)
+            room -= size
+        if not chosen:
+            return
+        pieces = [running.pending[: self._chunk] for running in chosen]
+        self._stepper.encode(pieces, self._past(chosen))
+        for running, piece in zip(chosen, pieces, strict=True):
+            running.cached += len(piece)
+            running.pending = running.pending[len(piece) :]
+            self._encoding.remove(running)
+            self._encoding.append(running)  # behind those that wait
+
+    def _begin_canvases(self) -> None:
+        ready = [running for running in self._encoding if not running.pending]
+        if not ready:
+            return
+        for running in ready:
+            self._encoding.remove(running)
+            running.canvas = running.passage.canvas()
+        requests = [running.canvas for running in ready]
+        embeddings = self._network.weights.embeddings.values
+        fresh = first_text_state(requests, self._length, embeddings)
+        self._state = fresh if self._state is None else self._state.join(fresh)
+        self._denoising += ready
+        self._around = None
+
+    def _surroundings(self, state: TextState) -> Surroundings:
+        domains = [running.canvas.domain for running in self._denoising]
+        sets = DomainSets.stack(domains, self._length, state.canvas.device)
+        return Surroundings.of(self._past(self._denoising), state.free, sets)
+
+    def _past(self, sequences: Sequence[_Running[T]]) -> Past:
+        device = self._network.weights.device
+        cached = torch.tensor([s.cached for s in sequences], dtype=torch.int32)
+        pages = {}
+        for kind in self._network.config.layer_types:
+            held = [s.lease.pages[kind] for s in sequences]
+            width = max(1, *map(len, held))
+            table = np.array([[*row, *[0] * (width - len(row))] for row in held], np.int32)
+            pages[kind] = torch.from_numpy(table).to(device)
+        return Past(cached.to(device), pages)
+
+    def _go_on(self, state: TextState, step: TextStep) -> StepOutcome[T]:
+        now, steps = time.monotonic(), state.steps.tolist()
+        settled, spent = (flags.tolist() for flags in state.ends(step.entropy))
+        why = [reason(False, *flags) for flags in zip(settled, spent, strict=True)]
+        events: list[tuple[T, Event]] = self._drafts(steps, step)
+        departures: list[Departure[T]] = []
+        ended = [i for i, because in enumerate(why) if because is not None]
+        for row in ended:
+            running, because = self._denoising[row], why[row]
+            assert because is not None
+            taken = running.passage.take(self._result(running, step, row, because, steps[row]), now)
+            if running.ticket.wants_drafts:
+                events += [(running.ticket, event) for event in taken.events]
+            if taken.result is not None:
+                self._network.cache.release(running.lease)
+                departures.append(Departure(running.ticket, taken.result))
+            else:
+                running.pending = taken.tokens
+                self._encoding.append(running)
+        self._retain([i for i, because in enumerate(why) if because is None])
+        return StepOutcome(events, departures)
+
+    def _drafts(self, steps: Sequence[int], step: TextStep) -> list[tuple[T, Event]]:
+        if not any(running.ticket.wants_drafts for running in self._denoising):
+            return []
+        shown = [x.cpu().numpy() for x in (step.draft, step.accepted, step.entropy)]
+        return [
+            (running.ticket, running.passage.show(Draft(steps[i], *(x[own] for x in shown))))
+            for i, running in enumerate(self._denoising)
+            if running.ticket.wants_drafts
+            for own in [(i, slice(running.canvas.length))]
+        ]
+
+    def _result(
+        self, running: _Running[T], step: TextStep, row: int, why: FinishReason, steps: int
+    ) -> CanvasResult:
+        own = (row, slice(running.canvas.length))  # without padding
+        return CanvasResult(
+            tokens=step.draft[own].cpu().numpy(),
+            entropy=step.entropy[own].cpu().numpy(),
+            candidate_mass=step.candidate_mass[own].cpu().numpy(),
+            reason=why,
+            steps=steps,
+            queue_ms=0.0,
+            compute_ms=0.0,
+        )
+
+    def _drop_cancelled(self) -> None:
+        gone = [r for r in (*self._encoding, *self._denoising) if r.ticket.cancelled]
+        for running in gone:
+            self._network.cache.release(running.lease)
+        self._encoding = deque(r for r in self._encoding if not r.ticket.cancelled)
+        self._retain([i for i, r in enumerate(self._denoising) if not r.ticket.cancelled])
+
+    def _retain(self, rows: list[int]) -> None:
+        if len(rows) == len(self._denoising) or self._state is None:
+            return
+        self._denoising = [self._denoising[i] for i in rows]
+        index = torch.tensor(rows, dtype=torch.int64, device=self._state.canvas.device)
+        self._state = self._state.keep(index) if rows else None
+        self._around = None

@@ -1,0 +1,100 @@
+"""Chat templates: the text of transformers, and templates that refuse or fail."""
+
+import json
+
+import pytest
+from transformers import AutoTokenizer
+
+from engine.text.chat_template import ChatTemplate, ChatTemplateError
+from engine.text.message import ChatMessage
+from engine.text.tokenizer import Tokenizer, TokenizerError
+from tests.engine.text.tokenizers import CONFIG, TEMPLATE, byte_level
+
+TURNS = (
+    ChatMessage("system", "  Be brief.  "),
+    ChatMessage("user", "Is it <a> \"cat\" & 'dog'?"),
+    ChatMessage("assistant", "naïve 猫\n"),
+    ChatMessage("user", ""),
+)
+
+
+def template(folder) -> ChatTemplate | None:
+    tokenizer = Tokenizer.from_folder(folder)
+    return ChatTemplate.from_folder(folder, tokenizer.names)
+
+
+def written(tmp_path, source: str) -> ChatTemplate:
+    (tmp_path / "chat_template.jinja").write_text(source, encoding="utf-8")
+    found = ChatTemplate.from_folder(tmp_path, CONFIG)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    "source",
+    [
+        TEMPLATE,
+        "{%- for m in messages %}{{ m | tojson }}{% if loop.first %}{% continue %}{% endif %}"
+        "{% if loop.index > 2 %}{% break %}{% endif %}{%- endfor %}",
+        "{{ messages | tojson(indent=2) }}",
+        "{% generation %}{{ messages[0].content }}{% endgeneration %}{{ eos_token }}{{ unknown }}",
+        "{% if true %}\n   x\n  {% endif %}\n{{ tools is none }}{{ documents is none }}",
+        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}"
+        "{{ ns.n }}{{ strftime_now('%Y') }}",
+    ],
+)
+@pytest.mark.parametrize("thinking", [{}, {"enable_thinking": True}, {"enable_thinking": False}])
+def test_the_text_of_a_conversation_is_that_of_transformers(tmp_path, source, thinking):
+    folder = byte_level(tmp_path)
+    (folder / "chat_template.jinja").write_text(source, encoding="utf-8")
+    theirs = AutoTokenizer.from_pretrained(folder)
+    turns = [{"role": turn.role, "content": turn.content} for turn in TURNS]
+    how = {"add_generation_prompt": True, **thinking}
+    text = template(folder).render(TURNS, **thinking)
+    assert text == theirs.apply_chat_template(turns, tokenize=False, **how)
+    tokens = Tokenizer.from_folder(folder).encode(text, add_special_tokens=False)
+    assert tokens == theirs.apply_chat_template(turns, **how)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["plain", [{"name": "default", "template": "plain"}, {"name": "tool_use", "template": "no"}]],
+)
+def test_a_template_may_stand_in_the_tokenizers_config(tmp_path, entry):
+    config = {**CONFIG, "chat_template": entry}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    found = ChatTemplate.from_folder(tmp_path, {})
+    assert found is not None
+    assert found.render(TURNS) == "plain"
+
+
+def test_a_file_of_its_own_wins_over_the_config(tmp_path):
+    config = {**CONFIG, "chat_template": "config"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    assert written(tmp_path, "file").render(TURNS) == "file"
+
+
+def test_a_checkpoint_without_a_template_has_none(tmp_path):
+    assert ChatTemplate.from_folder(tmp_path, {}) is None
+
+
+def test_what_is_no_template_is_refused_by_file(tmp_path):
+    with pytest.raises(TokenizerError, match=r"chat_template\.jinja: the chat template"):
+        written(tmp_path, "{% if %}")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ raise_exception('roles must alternate') }}", "^roles must alternate$"),
+        ("{{ messages[0].content + 1 }}", "str"),
+        ("{{ 1 // 0 }}", "zero"),
+        ("{{ ().__class__.__bases__ }}", "unsafe"),
+        ("{{ messages.append(1) }}", "append"),
+        ("{% for i in range(10 ** 9) %}{% endfor %}", "[Rr]ange"),
+    ],
+)
+def test_a_template_that_fails_says_why(tmp_path, source, said):
+    with pytest.raises(ChatTemplateError, match=said):
+        written(tmp_path, source).render(TURNS)
