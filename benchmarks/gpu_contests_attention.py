@@ -46,17 +46,17 @@ def _attention(
     count, length = shape
     segments = _segments(sizes, heads, shape, device)
     q = _random(count * length, sizes.heads, heads.size, device=device) * heads.size**-0.5
-    given = q, *_keys(heads, shape, device), *_pages(segments, heads, device), segments
-    how = {"causal": causal, "window": heads.window}
-    before = sizes.past if heads.window is None else min(sizes.past, heads.window - 1)
+    (k, v), pages = _keys(heads, shape, device), _pages(segments, heads, device)
+    given, window = (q, k, v, pages[0], pages[1], segments), heads.window
+    before = sizes.past if window is None else min(sizes.past, window - 1)
     keys = count * (before + length) * heads.kv_heads * heads.size
-    pairs = count * visible(length, sizes.past, **how)
+    pairs = count * visible(length, sizes.past, causal=causal, window=window)
     return Contest(
         "segment_attention",
         f"{kind}, {'prompt' if causal else 'canvas'} of {length} after {sizes.past}",
         count * length,
-        lambda: plain_segment_attention(*given, **how),
-        lambda: segment_attention(*given, **how),
+        lambda: plain_segment_attention(*given, causal=causal, window=window),
+        lambda: segment_attention(*given, causal=causal, window=window),
         2.0 * q.nbytes + 2.0 * keys * q.element_size(),
         4.0 * pairs * sizes.heads * heads.size,
     )
@@ -72,11 +72,11 @@ def _write(
     others = pages.clone()
 
     def plain() -> Tensor:
-        plain_write_pages(keys, values, *pages, segments)
+        plain_write_pages(keys, values, pages[0], pages[1], segments)
         return pages
 
     def fused() -> Tensor:
-        write_pages(keys, values, *others, segments)
+        write_pages(keys, values, others[0], others[1], segments)
         return others
 
     return Contest("write_pages", kind, len(keys), plain, fused, 4.0 * keys.nbytes)

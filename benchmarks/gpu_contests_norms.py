@@ -41,7 +41,8 @@ def _random(*shape: int, device: torch.device) -> Tensor:
 
 
 def _norms(sizes: Sizes, device: torch.device) -> LayerNorms:
-    return LayerNorms(*(1 + _random(7, sizes.hidden, device=device) / 8), eps=EPS)
+    a, b, c, d, e, f, g = 1 + _random(7, sizes.hidden, device=device) / 8
+    return LayerNorms(a, b, c, d, e, f, g, EPS)
 
 
 def _add_norm(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
@@ -90,18 +91,17 @@ def _rotary_norm(
     """Where there is no window, values are the raw keys."""
     rows = sizes.heads + heads.kv_heads * (1 if heads.window is None else 2)
     packed = _random(tokens, rows * heads.size, device=device)
-    weights = 1 + _random(2, heads.size, device=device) / 8
+    q, k = 1 + _random(2, heads.size, device=device) / 8
     angles = 6 * torch.rand(tokens, heads.size, device=device)
     turn = angles.cos().bfloat16(), angles.sin().bfloat16()
-    given = packed, *weights, EPS, turn
-    count = {"heads": sizes.heads, "kv_heads": heads.kv_heads}
+    given, kv_heads = (packed, q, k, EPS, turn), heads.kv_heads
     written = tokens * (sizes.heads + 2 * heads.kv_heads) * heads.size * packed.element_size()
     return Contest(
         "rotary_norm",
         case,
         tokens,
-        lambda: plain_rotary_norm(*given, **count),
-        lambda: rotary_norm(*given, **count),
+        lambda: plain_rotary_norm(*given, heads=sizes.heads, kv_heads=kv_heads),
+        lambda: rotary_norm(*given, heads=sizes.heads, kv_heads=kv_heads),
         packed.nbytes + written + 2 * turn[0].nbytes,
     )
 
