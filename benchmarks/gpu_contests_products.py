@@ -32,6 +32,8 @@ def product_contests(sizes: Sizes, tokens: int, device: torch.device) -> Iterato
         for name, shape in shapes.items():
             yield _product(f"{name}, {precision.value}", shape, tokens, precision, device)
         yield _experts(sizes, tokens, precision, device)
+    router = sizes.experts, sizes.hidden  # never quantised
+    yield _product("router, bfloat16", router, tokens, Precision.BFLOAT16, device)
 
 
 def _product(
