@@ -1,4 +1,7 @@
-"""docs/diffusiongemma.md: snippets and calls run on a small checkpoint, lines parse, sums are right."""
+"""docs/diffusiongemma.md, and what README.md says of text, against the code.
+
+Snippets and calls run on a small checkpoint, command lines parse, sums are right.
+"""
 
 import asyncio
 import math
@@ -33,11 +36,14 @@ from tests.engine.factories import plain_model
 from tests.engine.test_config import published
 from tests.engine.text.tokenizers import byte_level
 
-TEXT = (Path(__file__).parents[2] / "docs" / "diffusiongemma.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Text\n")[1].split("\n## ")[0]
+TEXT = README + (ROOT / "docs" / "diffusiongemma.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 CALLS = re.findall(r"-d '(.*?)' \\\n +127\.0\.0\.1:50051 inkfill\.v1\.Canvas/(\w+)", TEXT)
 LINES = re.findall(r"^inkfill (.*)$", TEXT, re.MULTILINE)
 PRINTED = (
+    [" TextFinish.MAX_TOKENS"],
     ["TextFinish.MAX_TOKENS 2 ", " 1\n"],
     ["canvas 0, step 1: ", "canvas 1 is final after ", "TextFinish.MAX_TOKENS"],
     ["year: '", "place: '", "candidate mass 1.00", "FinishReason.MAX_STEPS"],
@@ -71,7 +77,9 @@ async def server(loaded) -> AsyncIterator[Server]:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), list(zip(SNIPPETS, PRINTED, strict=True)), ids=["generate", "stream", "form"]
+    ("code", "words"),
+    list(zip(SNIPPETS, PRINTED, strict=True)),
+    ids=["readme", "generate", "stream", "form"],
 )
 async def test_a_snippet_prints_what_it_should(server, folder, capsys, code, words):
     here = code.replace("127.0.0.1:50051", server.address)
