@@ -26,8 +26,8 @@ from engine.model import parameter_shapes
 from engine.precision.precision import Precision
 from engine.precision.quantization import Quantization, is_quantized
 from engine.text.capacity import capacity, step_bytes
-from engine.text.kv_cache import CacheSizes, page_bytes
 from engine.text.kv_cache import PAGE as POSITIONS
+from engine.text.kv_cache import CacheSizes, page_bytes
 from service.commands.app import app
 from service.model_loading import load_models
 from service.server import Server
