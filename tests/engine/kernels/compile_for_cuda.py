@@ -42,9 +42,9 @@ OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
 KEPT = {
     Precision.FLOAT32: ("*fp32", "*fp32"),
     Precision.BFLOAT16: ("*bf16", "*fp32"),
-    Precision.FP8: ("*u8", "*fp32"),
-    Precision.INT8: ("*i8", "*fp32"),
-    Precision.INT4: ("*u8", "*bf16"),
+    Precision.FP8: ("*i16", "*fp32"),
+    Precision.INT8: ("*i16", "*fp32"),
+    Precision.INT4: ("*i16", "*bf16"),
 }
 #: Kernel, types, constants, and warps or more options.
 Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
