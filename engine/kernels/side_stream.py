@@ -18,7 +18,7 @@ class SideStream:
     def __init__(self, device: torch.device) -> None:
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
-            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            self._stream = torch.cuda.Stream(device)
 
     def start(self, work: Callable[[], Tensor]) -> Tensor:
         """Begin after all that was launched before; the result may be read once ``join`` was."""
