@@ -27,7 +27,7 @@ def with_free(
     return capacity(config, BFLOAT16, CUDA, CHUNKS, max_batch=64, max_context=32_768, share=share)
 
 
-@pytest.mark.parametrize("gigabytes", [2, 4, 8, 30, 90])
+@pytest.mark.parametrize("gigabytes", [3, 4, 8, 30, 90])
 def test_steps_passes_and_pages_fit_into_what_is_free(
     monkeypatch: pytest.MonkeyPatch, config: ModelConfig, gigabytes: int
 ) -> None:
