@@ -52,9 +52,10 @@ class CacheSizes:
             sequences = max(1, min(sequences, memory // 2 // ring_bytes))
         room = (memory - sequences * ring_bytes) // bytes_of["full_attention"]
         if room < 1:
+            left, least = max(0, memory), ring_bytes + bytes_of["full_attention"]
             raise MemoryError(
-                f"{max(0, memory) / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
-                f"{(ring_bytes + bytes_of['full_attention']) / 2**20:.0f} MiB at the least"
+                f"{left / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
+                f"{least / 2**20:.0f} MiB at the least"
             )
         context = min(max_context, room * PAGE)
         return cls(sequences, context, min(room, sequences * _pages(context)), ring)
