@@ -48,20 +48,24 @@ class Recorder(Protocol):
 class CudaRecorder:
     """Records CUDA graphs, which share the memory of what they compute in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        """Ready to record what is launched on a GPU, which need not be the current one."""
+        self._device = device
         self._pool = torch.cuda.graph_pool_handle()
+        # One for all, since memory is shared only within a stream.
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __call__(self, function: Callable[[], Out]) -> tuple[Callable[[], object], Out]:
         """See ``Recorder``. A first run compiles the kernels, which cannot be recorded."""
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            function()
-        torch.cuda.current_stream().wait_stream(aside)
-        torch.cuda.empty_cache()  # what the first run took, the graph takes from its own pool
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            outputs = function()
+        with torch.cuda.device(self._device):
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                function()
+            torch.cuda.current_stream().wait_stream(self._stream)
+            torch.cuda.empty_cache()  # what the first run took, the graph takes from its own pool
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                outputs = function()
         return graph.replay, outputs
 
 
@@ -103,7 +107,7 @@ class GraphTextStepper:
             recorder: what records; None for CUDA graphs.
         """
         self._network = network
-        self._record = recorder or CudaRecorder()
+        self._record = recorder or CudaRecorder(network.weights.device)
         self._eager = EagerTextStepper(network)
         self._steps: dict[_Key, _StepRecord] = {}
         self._passes: dict[tuple[int, int], tuple[_PassInputs, Callable[[], object]]] = {}
