@@ -213,11 +213,12 @@ class TextBatch(Generic[T]):
         )
 
     def _drop_cancelled(self) -> None:
-        gone = [r for r in (*self._encoding, *self._denoising) if r.ticket.cancelled]
+        # Asked once: a caller may cancel at any moment, and who leaves must give its pages back.
+        gone = {r for r in (*self._encoding, *self._denoising) if r.ticket.cancelled}
         for running in gone:
             self._network.cache.release(running.lease)
-        self._encoding = deque(r for r in self._encoding if not r.ticket.cancelled)
-        self._retain([i for i, r in enumerate(self._denoising) if not r.ticket.cancelled])
+        self._encoding = deque(r for r in self._encoding if r not in gone)
+        self._retain([i for i, r in enumerate(self._denoising) if r not in gone])
 
     def _retain(self, rows: list[int]) -> None:
         if len(rows) == len(self._denoising) or self._state is None:

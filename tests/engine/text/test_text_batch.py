@@ -172,6 +172,38 @@ def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back
     assert batch.has_room(canvas(prompt=(1,) * 128))
 
 
+class CancelledWhileAsked(Ticket[Request]):
+    """A ticket that its caller cancels between two looks at it."""
+
+    looks = 0
+
+    @property
+    def cancelled(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+    @cancelled.setter
+    def cancelled(self, value: bool) -> None:
+        """What the dataclass sets at first."""
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_whoever_is_cancelled_in_the_middle_of_a_cycle_gives_its_pages_back(
+    known: Checkpoint, encoded: bool
+) -> None:
+    sizes = CacheSizes(sequences=1, max_context=64, full_pages=1, ring_pages=2)
+    batch = text_batch(known, sizes=sizes)
+    ticket = CancelledWhileAsked(canvas(prompt=(1,) * (0 if encoded else 50), max_steps=99))
+    batch.admit(ticket)
+    if encoded:
+        batch.step()
+        ticket.looks = 0
+    batch.step()
+    batch.step()
+    assert len(batch) == 0
+    assert batch.has_room(canvas(prompt=(1,) * 64))
+
+
 def test_pages_are_used_again_without_a_trace_of_their_last_owner(known: Checkpoint) -> None:
     sizes = CacheSizes(sequences=1, max_context=128, full_pages=2, ring_pages=2)
     batch = text_batch(known, sizes=sizes)
