@@ -62,8 +62,8 @@ class TextBatch(Generic[T]):
             stepper: takes the steps and encodes.
             chunk: S, tokens of one sequence that a pass encodes at most. What a sequence's tokens
                 are cut into depends on nothing else, so that it computes the same in any company.
-            budget: tokens that are encoded between two steps, of all sequences, but one chunk at
-                the least.
+            budget: tokens that are encoded between two steps, of all sequences, each padded to
+                the longest; but one chunk at the least.
         """
         self._network = network
         self._stepper = stepper
@@ -120,14 +120,12 @@ class TextBatch(Generic[T]):
     def _encode(self) -> None:
         """One chunk of each of the first sequences, as many as the budget allows, in turn."""
         chosen: list[_Running[T]] = []
-        room = self._budget
-        waiting = [running for running in self._encoding if running.pending]
-        for running in waiting:
-            size = min(self._chunk, len(running.pending))
-            if chosen and size > room:
+        longest = 0
+        for running in [waiting for waiting in self._encoding if waiting.pending]:
+            longest = max(longest, min(self._chunk, len(running.pending)))
+            if chosen and longest * (len(chosen) + 1) > self._budget:
                 break
             chosen.append(running)
-            room -= size
         if not chosen:
             return
         pieces = [running.pending[: self._chunk] for running in chosen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from engine.canvas import (
 from engine.checkpoint import Checkpoint
 from engine.domain import ANYTHING, Domain
 from engine.text.kv_cache import CacheSizes
+from engine.text.network import Past
 from engine.text.request import CanvasCommit, CanvasDraft, TextRequest, TextResult
+from engine.text.step import EagerTextStepper
 from engine.ticket import Request, Ticket
 from tests.engine.factories import checkpoint, plain_model
 from tests.engine.text.running import run, text_batch
@@ -153,6 +156,22 @@ def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back
     batch.clear()
     assert len(batch) == 0
     assert batch.has_room(canvas(prompt=(1,) * 128))
+
+
+def test_a_cycle_encodes_no_more_than_its_budget_with_all_padding(known: Checkpoint) -> None:
+    encoded: list[tuple[int, int]] = []
+
+    class Noting(EagerTextStepper):
+        def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
+            encoded.append((len(pieces), max(map(len, pieces))))
+            super().encode(pieces, past)
+
+    batch = text_batch(known, chunk=8, budget=16, stepper=Noting)
+    for length in (1, 8, 1, 1, 1, 1, 9, 0):
+        batch.admit(Ticket(canvas(prompt=(3,) * length)))
+    for _ in range(5):
+        batch.step()
+    assert encoded == [(2, 8), (4, 1), (1, 8), (1, 1)]
 
 
 class CancelledWhileAsked(Ticket[Request]):
