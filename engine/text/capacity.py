@@ -38,6 +38,7 @@ def capacity(
     context = min(max_context or config.max_position_embeddings, config.max_position_embeddings)
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
+    torch.cuda.empty_cache()  # what loading has used and left is free, but the driver cannot know
     memory = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
     # Recorded steps and eager ones take their memory from two pools. Half of all is for them at
     # most, so that there is always some for what they read.
