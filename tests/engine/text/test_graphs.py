@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from engine.canvas import SamplingParams
 from engine.checkpoint import Checkpoint
 from engine.text.graphs import GraphTextStepper
 from engine.text.kv_cache import CacheSizes
@@ -82,3 +83,20 @@ def test_warming_up_records_each_size_once_the_largest_first(known: Checkpoint) 
     texts = [r for r in map(random_request, [chooser] * 60) if isinstance(r, TextRequest)]
     run(batch, [replace(r, prompt=(), max_tokens=LENGTH) for r in texts[:5]])
     assert recorder.records == 5  # all positions of five texts of one canvas are free
+
+
+def test_whole_numbers_among_the_knobs_leave_those_of_later_requests_as_they_are(
+    known: Checkpoint,
+) -> None:
+    whole = SamplingParams(max_steps=6, t_min=1, t_max=1, entropy_bound=1, confidence=0)
+    broken = SamplingParams(max_steps=6, t_min=0.4, t_max=0.7, entropy_bound=0.5, confidence=0.1)
+    first, second = (
+        TextRequest(prompt=(1,), max_tokens=LENGTH, sampling=sampling)
+        for sampling in (whole, broken)
+    )
+    (expected,) = run(text_batch(known), [second]).results
+    batch = text_batch(known, stepper=lambda network: GraphTextStepper(network, Rerun()))
+    run(batch, [first])  # recorded with these
+    (result,) = run(batch, [second]).results
+    assert np.array_equal(result.tokens, expected.tokens)
+    np.testing.assert_allclose(result.entropy, expected.entropy, atol=1e-3)

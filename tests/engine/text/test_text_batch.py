@@ -172,6 +172,22 @@ def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back
     assert batch.has_room(canvas(prompt=(1,) * 128))
 
 
+def test_a_cycle_encodes_no_more_than_its_budget_with_all_padding(known: Checkpoint) -> None:
+    encoded: list[tuple[int, int]] = []
+
+    class Noting(EagerTextStepper):
+        def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
+            encoded.append((len(pieces), max(map(len, pieces))))
+            super().encode(pieces, past)
+
+    batch = text_batch(known, chunk=8, budget=16, stepper=Noting)
+    for length in (1, 8, 1, 1, 1, 1, 9, 0):
+        batch.admit(Ticket(canvas(prompt=(3,) * length)))
+    for _ in range(5):
+        batch.step()
+    assert encoded == [(2, 8), (4, 1), (1, 8), (1, 1)]
+
+
 class CancelledWhileAsked(Ticket[Request]):
     """A ticket that its caller cancels between two looks at it."""
 
