@@ -95,7 +95,9 @@ class KVCache:
                 (counts[layer.layer_type], PAGE, layer.num_key_value_heads, layer.head_dim)
             ]
         )
-        self._free = {kind: list(range(counts[kind])) for kind in config.layer_types}
+        self._counts = {kind: counts[kind] for kind in config.layer_types}
+        self._free: dict[LayerType, list[int]] = {}
+        self.clear()
 
     def needs(self, positions: int) -> dict[LayerType, int]:
         """Pages of a sequence of so many cached positions, by layer type."""
@@ -103,7 +105,7 @@ class KVCache:
             "full_attention": _pages(positions),
             "sliding_attention": self.sizes.ring_pages,
         }
-        return {kind: wanted[kind] for kind in self._free}
+        return {kind: wanted[kind] for kind in self._counts}
 
     def has_room(self, positions: int) -> bool:
         """Whether a sequence of so many cached positions can be taken in now."""
@@ -122,6 +124,10 @@ class KVCache:
         """Take a sequence's pages back."""
         for kind, pages in lease.pages.items():
             self._free[kind] += pages
+
+    def clear(self) -> None:
+        """Take all pages back, whoever holds them."""
+        self._free = {kind: list(range(count)) for kind, count in self._counts.items()}
 
 
 def page_bytes(config: ModelConfig, kind: LayerType, dtype: torch.dtype) -> int:

@@ -96,9 +96,8 @@ class TextBatch(Generic[T]):
         self._encoding.append(_Running(ticket, passage, lease, passage.prompt, passage.canvas()))
 
     def clear(self) -> None:
-        """Give up all requests."""
-        for running in (*self._encoding, *self._denoising):
-            self._network.cache.release(running.lease)
+        """Give up all requests, and every page: a step that failed may have left any undone."""
+        self._network.cache.clear()
         self._encoding.clear()
         self._denoising.clear()
         self._state = self._around = None
