@@ -70,7 +70,7 @@ class Ours:
             "reference": lambda: self.model.decode(canvas, belief, plan),
             "all cells": lambda: self.decoder.decode(canvas, belief, plan),
             "fast": lambda: self.decoder.decode(canvas, belief, plan, state.free),
-            "step": lambda: self.stepper.step(state, plan, None, None),
+            "step": lambda: self.stepper.step(state, plan, None),
         }
 
 
@@ -150,7 +150,7 @@ def draw_state(
         torch.device("cpu"),
     )
     for _ in range(WARM_STEPS):
-        state = state.after(stepper.step(state, plan, None, None))
+        state = state.after(stepper.step(state, plan, None))
     return state
 
 

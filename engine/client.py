@@ -46,7 +46,7 @@ class ModelInfo:
         parameters: count.
         weights_digest: sha256 of the weights, hexadecimal.
         device: ``cpu`` or ``cuda:0``.
-        precision: of weights and activations, ``float32`` or ``bfloat16``.
+        precision: of its matrices, ``float32``, ``bfloat16``, ``fp8``, ``int8`` or ``int4``.
         canvas_length: longest canvas, tokens.
         vocabulary: V.
         max_batch: canvases denoised together at most.

@@ -21,7 +21,7 @@ from engine.limits import EngineLimits
 from engine.text.capacity import capacity
 from engine.text.kv_cache import KVCache
 from engine.text.network import TextNetwork
-from engine.text.step import EagerTextStepper
+from engine.text.steppers import text_stepper
 from engine.text.text_batch import TextBatch
 from engine.text.text_checkpoint import TEXT_TASK, TextCheckpoint
 from engine.text.text_lane import TextLane
@@ -105,7 +105,7 @@ def _open_text(name: str, checkpoint: TextCheckpoint, limits: EngineLimits) -> L
     config, weights = checkpoint.config, checkpoint.weights
     sizes = capacity(config, weights.dtype, weights.device, limits.max_batch, limits.max_context)
     network = TextNetwork(config, weights, KVCache(config, sizes, weights.dtype, weights.device))
-    stepper = EagerTextStepper(network)
+    stepper = text_stepper(network)
     batch: TextBatch[Job] = TextBatch(network, stepper, *_CHUNKS[weights.device.type])
     info = ModelInfo(
         name=name,

@@ -93,6 +93,7 @@ class _Attempt(Generic[P, A]):
     def __post_init__(self) -> None:
         seed = self.effort.seed
         self.seed = secrets.randbits(62) if seed is None else seed
+        self.group = secrets.randbits(62) + 1  # its canvases' share of the batch
 
     async def run(self) -> Solution[A]:
         if self.solver.contradiction(self.problem):
@@ -157,7 +158,7 @@ class _Attempt(Generic[P, A]):
         """Run all candidates of one method; the best checked answer and its steps, or None."""
         count = self.effort.candidates or self.solver.default_candidates
         race = _Race(count, method, self.on_draft)
-        canvases = [replace(request, candidate=i) for i in range(count)]
+        canvases = [replace(request, candidate=i, group=self.group) for i in range(count)]
         tasks = [asyncio.ensure_future(self._candidate(race, canvas)) for canvas in canvases]
         race.tasks = tasks
         try:

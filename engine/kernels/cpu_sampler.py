@@ -16,6 +16,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from engine.kernels.cpu_noise import stream, uniform, uniforms
 from engine.kernels.simd import (
     LANES,
     add,
@@ -36,11 +37,7 @@ from engine.kernels.simd import (
 from engine.noise import CounterNoise
 from engine.sampler import Projection, StepResult, StepSettings
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_30, _27, _31, _41 = (np.uint64(shift) for shift in (30, 27, 31, 41))
-_STREAMS, _TOKEN, _RENOISE = np.uint64(4), np.uint64(0), np.uint64(1)
-_HALF, _SCALE = np.float32(0.5), np.float32(2.0**-23)
+_TOKEN, _RENOISE = np.uint64(0), np.uint64(1)
 _ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(1e-30)
 _LOG2_E, _LOWEST, _HIGHEST = np.float32(math.log2(math.e)), np.float32(-126), np.float32(126)
 #: A scaled logit of no token at all, in the padding of a row.
@@ -48,8 +45,9 @@ _ABSENT = np.float32(-1e30)
 #: A token this much less likely than the likeliest loses whatever the 23-bit noise.
 _HOPELESS = np.float32(3e-9)
 #: Times nearer than this are told apart by the reference's own rounding.
-_CLOSE = 1 + 1e-5
-
+_CLOSE = np.float32(1 + 1e-5)
+#: Before the first clock, as times run in ``_race``.
+_NEVER = np.float32(-3e38)
 
 _Ints = npt.NDArray[np.int64]
 _Drawn = tuple[_Ints, _Ints, npt.NDArray[np.bool_], npt.NDArray[np.float32]]
@@ -223,17 +221,17 @@ def _draw(first, last, belief, allowed, bounds, keys, steps, out):
     """Sample, accept and renoise canvases; ``out``: canvas, draft, accepted, entropy."""
     canvas, draft, accepted, entropy = out
     vocabulary = belief.shape[2]
-    row = np.zeros(-(-vocabulary // LANES) * LANES, np.float32)
+    row, times = np.zeros((2, -(-vocabulary // LANES) * LANES), np.float32)
     for b in range(first, last):
-        fresh = _key(keys[b], steps[b], _RENOISE)
-        tokens = _key(keys[b], steps[b], _TOKEN)
-        _sample(belief[b], tokens, row, canvas[b], draft[b], entropy[b])
+        fresh = stream(keys[b], steps[b], _RENOISE)
+        tokens = stream(keys[b], steps[b], _TOKEN)
+        _sample(belief[b], tokens, row, times, canvas[b], draft[b], entropy[b])
         _accept(entropy[b], bounds[b], accepted[b])
         _renoise(accepted[b], fresh, allowed[b], vocabulary, canvas[b])
 
 
 @njit(cache=True, nogil=True)
-def _sample(belief, key, row, canvas, draft, entropy):
+def _sample(belief, key, row, times, canvas, draft, entropy):
     """A draw from each position's belief, the likeliest token, the entropy."""
     length, vocabulary = belief.shape
     for at in range(length):
@@ -248,7 +246,7 @@ def _sample(belief, key, row, canvas, draft, entropy):
             alive += row[v] > floor
         canvas[at] = likeliest
         if alive > 1:
-            canvas[at] = _race(row, floor, key, at * vocabulary, vocabulary)
+            canvas[at] = _race(row, times, key, at * vocabulary, vocabulary)
 
 
 @njit(cache=True, nogil=True)
@@ -271,20 +269,24 @@ def _entropy(row):
 
 
 @njit(cache=True, nogil=True)
-def _race(row, floor, key, first, vocabulary):
+def _race(row, times, key, first, vocabulary):
     """The token whose exponential clock, of rate p, rings first: Gumbel's trick without a log.
 
-    Two that ring at almost the same time are told apart as the reference would.
+    Two that ring at almost the same time are told apart as the reference would. ``times`` is room
+    for a row; in it times run backwards from 0.
     """
-    winner, best, second = 0, math.inf, math.inf
-    for v in range(vocabulary):
-        if row[v] > floor:
-            time = -math.log(np.float64(_uniform(key, first + v))) / np.float64(row[v])
-            if time < best:
-                winner, best, second = v, time, best
-            elif time < second:
-                second = time
-    if second < best * _CLOSE:
+    best = splat(_NEVER)
+    for c in range(0, len(row), LANES):
+        rate = maximum(load(row, c), splat(_TINY))
+        time = div(log(uniforms(key, first + c)), rate)
+        store(times, c, time)
+        best = maximum(best, time)
+    soonest, winner, close = peak(best), 0, 0
+    while winner < vocabulary - 1 and times[winner] != soonest:
+        winner += 1
+    for v in range(len(row)):
+        close += times[v] > soonest * _CLOSE
+    if close > 1:
         return _gumbel_winner(row, key, first, vocabulary)
     return winner
 
@@ -295,7 +297,7 @@ def _gumbel_winner(row, key, first, vocabulary):
     best, best_score = 0, np.float32(-math.inf)
     for v in range(vocabulary):
         if row[v] > 0:
-            inner = np.float32(-math.log(np.float64(_uniform(key, first + v))))
+            inner = np.float32(-math.log(np.float64(uniform(key, first + v))))
             gumbel = np.float32(-math.log(np.float64(inner)))
             score = np.float32(math.log(np.float64(row[v]))) + gumbel
             if score > best_score:
@@ -318,7 +320,7 @@ def _renoise(accepted, key, allowed, vocabulary, canvas):
     for at in range(len(accepted)):
         if accepted[at]:
             continue
-        draw = _uniform(key, at)
+        draw = uniform(key, at)
         if allowed.shape[1] == 0:
             canvas[at] = np.int64(draw * np.float32(vocabulary))
         else:
@@ -338,23 +340,3 @@ def _pick(draw, allowed, at):
                 return v
             rank -= 1
     return 0
-
-
-@njit(cache=True, nogil=True)
-def _key(key, step, kind):
-    """See ``CounterNoise``."""
-    return _mix(key + (step * _STREAMS + kind) * _GOLDEN)
-
-
-@njit(cache=True, nogil=True)
-def _uniform(key, count):
-    bits = _mix(key + np.uint64(count + 1) * _GOLDEN)
-    return (np.float32(bits >> _41) + _HALF) * _SCALE
-
-
-@njit(cache=True, nogil=True)
-def _mix(x):
-    """SplitMix64's finaliser; see ``engine.noise``."""
-    x = (x ^ (x >> _30)) * _MIX_1
-    x = (x ^ (x >> _27)) * _MIX_2
-    return x ^ (x >> _31)

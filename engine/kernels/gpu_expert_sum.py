@@ -50,7 +50,9 @@ Tiles = tuple[int, int, int]
 _BFLOAT16_TILES = {20: (128, 32, 4), 96: (128, 64, 8), math.inf: (128, 128, 8)}
 #: Of float32, which no tensor core multiplies.
 _FLOAT32_TILES = (64, 16, 4)
-_CHUNK, _BLOCK = 1024, 1024
+#: Assignments that a sorting program looks at in one go, at most: those of two canvases.
+_CHUNK = 4096
+_BLOCK = 1024
 _ROOT, _CUBIC = tl.constexpr(0.7978845608028654), tl.constexpr(0.044715)  # sqrt(2 / pi)
 
 
@@ -71,7 +73,10 @@ def gpu_expert_sum(
     rows = count * k
     order = torch.empty(rows, dtype=torch.int32, device=x.device)
     starts = torch.empty(experts + 1, dtype=torch.int32, device=x.device)
-    _sort[(experts + 1,)](chosen.contiguous(), order, starts, rows, experts, chunk=_CHUNK)
+    chunk = min(_CHUNK, triton.next_power_of_2(rows))
+    _sort[(experts + 1,)](
+        chosen.contiguous(), order, starts, rows, experts, chunk=chunk, num_warps=8
+    )
     out_tile, row_tile, warps = tiles or tiles_for(rows / experts, x.dtype)
     inner = torch.empty((rows, size), dtype=x.dtype, device=x.device)
     parts = torch.empty((rows, hidden), dtype=x.dtype, device=x.device)

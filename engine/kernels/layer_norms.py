@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.triton_device import on_device_of, runs_triton
+
 
 @dataclass(frozen=True, eq=False)
 class LayerNorms:
@@ -61,7 +63,12 @@ def after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwa
         attended: attention's output, [T, D].
         norms: of the layer.
     """
-    return plain_after_attention(x, attended, norms)
+    if not runs_triton(x):
+        return plain_after_attention(x, attended, norms)
+    from engine.kernels.gpu_layer_norms import gpu_after_attention
+
+    with on_device_of(x):
+        return gpu_after_attention(x, attended, norms)
 
 
 def after_feedforward(
@@ -77,7 +84,13 @@ def after_feedforward(
         scalar: [1], the layer's.
         following: [D], weights of the norm that reads the residual next.
     """
-    return plain_after_feedforward(x, dense, routed, norms, scalar, following)
+    given = x, dense, routed, norms, scalar, following
+    if not runs_triton(x):
+        return plain_after_feedforward(*given)
+    from engine.kernels.gpu_layer_norms import gpu_after_feedforward
+
+    with on_device_of(x):
+        return gpu_after_feedforward(*given)
 
 
 def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:

@@ -156,10 +156,10 @@ class _Conversion:
     def _quantized(self, name: str) -> Portion:
         stored, shape = stored_names(name)[0], self.weights[name]
         values, scales = stored + VALUES, stored + SCALES
-        if self.precision is Precision.INT4 and shape[-1] % 2:
-            raise ConversionError(
-                f"{stored}: int4 keeps two inputs a byte, but there are {shape[-1]}, odd"
-            )
+        try:
+            self.precision.refuse(shape[-1])
+        except ValueError as error:
+            raise ConversionError(f"{stored}: {error}") from None
 
         def make() -> dict[str, Tensor]:
             tensor = self._read(name)

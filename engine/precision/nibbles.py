@@ -1,7 +1,8 @@
-"""Two values of 4 bits in a byte.
+"""Four values of 4 bits in two bytes.
 
-A group's first half lies in the low nibbles, its second half in the high ones, so that a kernel
-gets adjacent inputs from adjacent bytes without a shuffle. The last group of a row may be shorter.
+The inputs of a group are cut in quarters. One of each lies in 16 bits, those of the first quarter
+lowest, low byte first, so that a kernel gets adjacent inputs from adjacent halves of its registers
+without a shuffle. The last group of a row may be shorter.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ OFFSET = 8
 
 
 def packed(values: Tensor) -> Tensor:
-    """Integers in -8..7, [..., K] with even K -> uint8 [..., K / 2].
-
-    Raises:
-        ValueError: K is odd.
-    """
-    if values.shape[-1] % 2:
-        raise ValueError(f"int4 keeps two inputs a byte, but there are {values.shape[-1]}, odd")
-    groups = torch.split((values + OFFSET).to(torch.uint8), GROUP, dim=-1)
-    halves = [group.chunk(2, dim=-1) for group in groups]
-    return torch.cat([low | (high << 4) for low, high in halves], dim=-1)
+    """Integers in -8..7, [..., K] with K a multiple of 4 -> uint8 [..., K / 2]."""
+    return torch.cat([_packed(x) for x in torch.split(values, GROUP, dim=-1)], dim=-1)
 
 
 def unpacked(bytes_of: Tensor) -> Tensor:
     """uint8 [..., K / 2] -> int8 [..., K] in -8..7."""
-    groups = torch.split(bytes_of, GROUP // 2, dim=-1)
-    halves = [half for group in groups for half in (group & 15, group >> 4)]
-    return torch.cat(halves, dim=-1).to(torch.int8) - OFFSET
+    return torch.cat([_unpacked(x) for x in torch.split(bytes_of, GROUP // 2, dim=-1)], dim=-1)
+
+
+def _packed(group: Tensor) -> Tensor:
+    quarters = (group + OFFSET).to(torch.uint8).chunk(4, dim=-1)
+    low, high = quarters[0] | (quarters[1] << 4), quarters[2] | (quarters[3] << 4)
+    return torch.stack((low, high), dim=-1).flatten(-2)
+
+
+def _unpacked(bytes_of: Tensor) -> Tensor:
+    low, high = bytes_of[..., 0::2], bytes_of[..., 1::2]
+    quarters = (low & 15, low >> 4, high & 15, high >> 4)
+    return torch.cat(quarters, dim=-1).to(torch.int8) - OFFSET

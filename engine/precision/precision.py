@@ -55,7 +55,20 @@ class Precision(enum.Enum):
         """
         return _SCALE_DTYPES.get(self)
 
+    def refuse(self, inputs: int) -> None:
+        """Complain of a number of inputs that cannot be packed into 16 bits.
 
+        Raises:
+            ValueError: it is no multiple of 4 for int4, of 2 for int8 and fp8.
+        """
+        together = _TOGETHER.get(self, 1)
+        if inputs % together:
+            raise ValueError(
+                f"{self.value} takes a multiple of {together} inputs, but there are {inputs}"
+            )
+
+
+_TOGETHER = {Precision.INT4: 4, Precision.INT8: 2, Precision.FP8: 2}
 _DTYPES = {
     Precision.FLOAT32: torch.float32,
     Precision.BFLOAT16: torch.bfloat16,

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from engine.precision.nibbles import packed
+from engine.precision.pairs import paired
 from engine.precision.precision import GROUP, Precision
 from engine.precision.weight import Weight
 
@@ -40,10 +41,11 @@ def quantize(tensor: Tensor, precision: Precision) -> Weight:
         precision: floats are cast, all others made of float32.
 
     Raises:
-        ValueError: a value is not finite, or K is odd for int4.
+        ValueError: a value is not finite, or K cannot be packed (``Precision.refuse``).
     """
     if precision.scale_dtype is None:
         return Weight(tensor.to(precision.dtype))
+    precision.refuse(tensor.shape[-1])
     if tensor.dim() == 3:  # expert by expert: what is in between is several times as large
         experts = [quantize(expert, precision) for expert in tensor]
         values = torch.stack([expert.values.view(torch.uint8) for expert in experts])
@@ -57,7 +59,7 @@ def quantize(tensor: Tensor, precision: Precision) -> Weight:
     scales = _not_zero(tensor.float().abs().amax(dim=-1, keepdim=True) / largest)
     values = (tensor.float() / scales).clamp(-largest, largest)
     values = values.round() if precision is Precision.INT8 else values
-    return Weight(values.to(precision.dtype), scales)
+    return Weight(paired(values.to(precision.dtype)), scales)
 
 
 def relative_error(tensor: Tensor, weight: Weight) -> float:

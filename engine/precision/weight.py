@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.kernels.weight_product import weight_product
 from engine.precision.nibbles import unpacked
+from engine.precision.pairs import unpaired
 from engine.precision.precision import GROUP, Precision
 
 
@@ -21,8 +22,9 @@ class Weight:
     """A matrix, or one an expert; ``engine.precision.quantize`` makes one of floats.
 
     Attributes:
-        values: float32, bfloat16, float8_e4m3fn or int8, [N, K] or [E, N, K]; uint8 [..., N, K / 2]
-            for int4, as ``engine.precision.nibbles`` packs it.
+        values: float32 or bfloat16, [N, K] or [E, N, K]; for fp8 and int8 float8_e4m3fn or int8,
+            shaped alike, in the order of ``engine.precision.pairs``; for int4 uint8
+            [..., N, K / 2], as ``engine.precision.nibbles`` packs it.
         scales: what values are multiplied by: float32 [..., N, 1], for int4 bfloat16 [..., N, G],
             one for ``GROUP`` inputs; None for floats.
     """
@@ -96,7 +98,7 @@ class Weight:
         if self.scales is None:
             return self.values
         if self.precision is not Precision.INT4:
-            return self.values.float() * self.scales
+            return unpaired(self.values).float() * self.scales
         scales = self.scales.float().repeat_interleave(GROUP, dim=-1)
         return unpacked(self.values) * scales[..., : self.inputs]
 

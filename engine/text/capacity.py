@@ -39,9 +39,11 @@ def capacity(
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
     memory = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
-    # Half of it at most is for steps, so that there is always some for what they read.
-    sequences = max(1, min(max_batch, memory // 2 // step_bytes(config, dtype)))
-    left = memory - sequences * step_bytes(config, dtype)
+    # Recorded steps and eager ones take their memory from two pools. Half of all is for them at
+    # most, so that there is always some for what they read.
+    step = 2 * step_bytes(config, dtype)
+    sequences = max(1, min(max_batch, memory // 2 // step))
+    left = memory - sequences * step
     return CacheSizes.within(config, dtype, left, sequences, context)
 
 

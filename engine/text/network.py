@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.config import LayerType, ModelConfig
 from engine.kernels.add_norm import add_norm
+from engine.kernels.embedding import embedding
 from engine.kernels.expert_sum import expert_sum
 from engine.kernels.gated_gelu import gated_gelu
 from engine.kernels.layer_norms import after_attention, after_feedforward
@@ -66,7 +67,7 @@ class TextNetwork:
         self.cache = cache
         # Rounded to the weights' dtype before the product, as the checkpoint was trained.
         scale = torch.tensor(math.sqrt(config.hidden_size), dtype=weights.dtype)
-        self._embed_scale = scale.to(weights.device)
+        self._embed_scale = float(scale)
 
     def encode(self, tokens: Tensor, lengths: Tensor, past: Past) -> None:
         """Run the causal pass and write its keys and values into the cache.
@@ -133,7 +134,7 @@ class TextNetwork:
         return cos, sin
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        return self.weights.embeddings.values[tokens] * self._embed_scale
+        return embedding(tokens, self.weights.embeddings.values, self._embed_scale)
 
     def _following(self, index: int) -> Tensor:
         """The weights of the norm that reads what layer ``index`` leaves."""

@@ -82,6 +82,29 @@ class TextState(CanvasRows):
         return replace(self, canvas=step.canvas, signal=step.signal, **self.progress(step.draft))
 
 
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Canvases a step further.
+
+    Attributes:
+        state: after the step.
+        step: what it left. It and the state may be overwritten by the next step.
+        ends: int64 [3, B]: whether each canvas is settled, whether its steps are spent, and how
+            many it has taken; see ``CanvasRows.ends``. One tensor, to be fetched at once.
+    """
+
+    state: TextState
+    step: TextStep
+    ends: Tensor
+
+    @classmethod
+    def by(cls, step: TextStep, state: TextState) -> Moved:
+        """From the state before a step."""
+        after = state.after(step)
+        settled, spent = after.ends(step.entropy)
+        return cls(after, step, torch.stack((settled.long(), spent.long(), after.steps)))
+
+
 def first_text_state(
     requests: Sequence[CanvasRequest], length: int, embeddings: Tensor
 ) -> TextState:

@@ -18,7 +18,7 @@ from engine.kernels.denoising_head import denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import soft_embedding
 from engine.text.network import Past, TextNetwork
-from engine.text.state import TextState, TextStep
+from engine.text.state import Moved, TextState, TextStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class TextStepper(Protocol):
     def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
         """Encode what follows the past of each sequence: tokens, some of each."""
 
-    def step(self, state: TextState, around: Surroundings) -> TextStep:
+    def step(self, state: TextState, around: Surroundings) -> Moved:
         """Take a step of every canvas."""
 
 
@@ -105,8 +105,11 @@ class EagerTextStepper:
             tokens, lengths = padded([piece], self._network.weights.device)
             self._network.encode(tokens, lengths, past.keep(torch.tensor([row])))
 
-    def step(self, state: TextState, around: Surroundings) -> TextStep:
+    def step(self, state: TextState, around: Surroundings) -> Moved:
         """See ``TextStepper.step``."""
+        return Moved.by(self._step(state, around), state)
+
+    def _step(self, state: TextState, around: Surroundings) -> TextStep:
         if not self._alone:
             return text_step(self._network, state, around)
         width = state.canvas.shape[1]

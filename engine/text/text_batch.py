@@ -13,10 +13,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.canvas_rows import reason
@@ -24,7 +25,7 @@ from engine.domain_sets import DomainSets
 from engine.text.kv_cache import Lease
 from engine.text.network import Past, TextNetwork
 from engine.text.passage import Passage, cached_positions, passage_of
-from engine.text.state import TextState, TextStep, first_text_state
+from engine.text.state import Moved, TextState, TextStep, first_text_state
 from engine.text.step import Surroundings, TextStepper
 from engine.ticket import Departure, Event, Request, StepOutcome, T
 
@@ -112,9 +113,9 @@ class TextBatch(Generic[T]):
             return StepOutcome((), ())
         if self._around is None:
             self._around = self._surroundings(self._state)
-        step = self._stepper.step(self._state, self._around)
-        self._state = self._state.after(step)
-        return self._go_on(self._state, step)
+        moved = self._stepper.step(self._state, self._around)
+        self._state = moved.state
+        return self._go_on(moved)
 
     def _encode(self) -> None:
         """One chunk of each of the first sequences, as many as the budget allows, in turn."""
@@ -167,10 +168,10 @@ class TextBatch(Generic[T]):
             pages[kind] = torch.from_numpy(table).to(device)
         return Past(cached.to(device), pages)
 
-    def _go_on(self, state: TextState, step: TextStep) -> StepOutcome[T]:
-        now, steps = time.monotonic(), state.steps.tolist()
-        settled, spent = (flags.tolist() for flags in state.ends(step.entropy))
-        why = [reason(False, *flags) for flags in zip(settled, spent, strict=True)]
+    def _go_on(self, moved: Moved) -> StepOutcome[T]:
+        step, now = moved.step, time.monotonic()
+        settled, spent, steps = moved.ends.tolist()
+        why = [reason(False, *map(bool, ends)) for ends in zip(settled, spent, strict=True)]
         events: list[tuple[T, Event]] = self._drafts(steps, step)
         departures: list[Departure[T]] = []
         ended = [i for i, because in enumerate(why) if because is not None]
@@ -192,7 +193,7 @@ class TextBatch(Generic[T]):
     def _drafts(self, steps: Sequence[int], step: TextStep) -> list[tuple[T, Event]]:
         if not any(running.ticket.wants_drafts for running in self._denoising):
             return []
-        shown = [x.cpu().numpy() for x in (step.draft, step.accepted, step.entropy)]
+        shown = [_fetched(x) for x in (step.draft, step.accepted, step.entropy)]
         return [
             (running.ticket, running.passage.show(Draft(steps[i], *(x[own] for x in shown))))
             for i, running in enumerate(self._denoising)
@@ -205,9 +206,9 @@ class TextBatch(Generic[T]):
     ) -> CanvasResult:
         own = (row, slice(running.canvas.length))  # without padding
         return CanvasResult(
-            tokens=step.draft[own].cpu().numpy(),
-            entropy=step.entropy[own].cpu().numpy(),
-            candidate_mass=step.candidate_mass[own].cpu().numpy(),
+            tokens=_fetched(step.draft[own]),
+            entropy=_fetched(step.entropy[own]),
+            candidate_mass=_fetched(step.candidate_mass[own]),
             reason=why,
             steps=steps,
             queue_ms=0.0,
@@ -228,3 +229,8 @@ class TextBatch(Generic[T]):
         index = torch.tensor(rows, dtype=torch.int64, device=self._state.canvas.device)
         self._state = self._state.keep(index) if rows else None
         self._around = None
+
+
+def _fetched(x: Tensor) -> np.ndarray[Any, Any]:
+    """On the host and apart from ``x``, which the next step may overwrite."""
+    return x.cpu().numpy().copy()

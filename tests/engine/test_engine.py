@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,16 @@ from engine.job import Job
 from engine.layout import Layout
 from engine.limits import EngineLimits
 from engine.stepper import EagerStepper
-from tests.engine.factories import RELATIONS, checkpoint, free_model, latin_request, small_model
+from engine.text.request import TextRequest
+from engine.text.step import EagerTextStepper
+from tests.engine.factories import (
+    RELATIONS,
+    checkpoint,
+    free_model,
+    latin_request,
+    plain_model,
+    small_model,
+)
 
 ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 
@@ -31,6 +41,13 @@ ENDLESS = SamplingParams(max_steps=4096, confidence=0.0)
 def engine() -> Iterator[Engine]:
     models = {"free": checkpoint(free_model()), "latin": checkpoint(small_model())}
     with Engine(models, EngineLimits(max_batch=4, max_queue=6)) as running:
+        yield running
+
+
+@pytest.fixture
+def text_engine() -> Iterator[Engine]:
+    limits = EngineLimits(max_batch=2, max_context=256)
+    with Engine({"text": checkpoint(plain_model())}, limits) as running:
         yield running
 
 
@@ -215,3 +232,66 @@ def test_models_are_described(engine: Engine) -> None:
     assert names == ["free", "latin"]  # as they were given
     assert (info.task, info.device, info.precision) == ("latin", "cpu", "float32")
     assert info.parameters == sum(p.numel() for p in small_model().parameters())
+
+
+async def test_a_text_and_canvases_of_a_text_model_come_back_with_their_events(
+    text_engine: Engine,
+) -> None:
+    events: list[object] = []
+    request = TextRequest(prompt=(1, 2), max_tokens=70, sampling=SamplingParams(max_steps=2))
+    text, canvas = await asyncio.gather(
+        text_engine.generate("text", request, events.append),
+        text_engine.denoise("text", latin_request(relations=None, constraint=None, prompt=(3,))),
+    )
+    assert len(text.tokens) == 70
+    assert [type(event).__name__ for event in events] == [
+        *("CanvasDraft", "CanvasDraft", "CanvasCommit"),
+        *("CanvasDraft", "CanvasDraft", "CanvasCommit"),
+    ]
+    assert len(canvas.tokens) == 16
+    assert text_engine.model("text").max_context == 256
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"prompt": (9,)}, r"prompt\[0\]: token 9 is outside the vocabulary"),
+        ({"max_tokens": 0}, "max_tokens: got 0, accepted: at least 1"),
+        ({"max_tokens": 257}, "max_tokens: asks for canvases of 320 tokens, accepted: at most 256"),
+        ({"prompt": (1,) * 200}, "prompt: got 200 tokens, accepted: at most 192 before 64 new"),
+        ({"seed": 2**63}, "seed: got 9223372036854775808, accepted: a 64-bit integer"),
+    ],
+)
+async def test_a_text_that_does_not_fit_is_refused_by_name(
+    text_engine: Engine, changes: dict[str, Any], said: str
+) -> None:
+    values = {"prompt": (), "max_tokens": 3, "sampling": SamplingParams()} | changes
+    with pytest.raises(CanvasError, match=said):
+        await text_engine.generate("text", TextRequest(**values))
+
+
+async def test_a_model_of_canvases_generates_no_text(engine: Engine) -> None:
+    request = TextRequest(prompt=(), max_tokens=3, sampling=SamplingParams())
+    with pytest.raises(CanvasError, match="model: is for latin, and generates no text"):
+        await engine.generate("latin", request)
+
+
+async def test_a_failed_step_of_a_text_model_fails_what_runs_and_later_ones_are_answered(
+    text_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = TextRequest(prompt=(1,) * 99, max_tokens=3, sampling=SamplingParams(max_steps=2))
+    expected = await text_engine.generate("text", request)
+    with monkeypatch.context() as patched:
+        patched.setattr(EagerTextStepper, "step", lambda *_: 1 / 0)
+        several = (text_engine.generate("text", request) for _ in range(3))
+        failed = await asyncio.gather(*several, return_exceptions=True)
+    assert all(isinstance(failure, DenoisingError) for failure in failed)
+    again = await text_engine.generate("text", request)
+    assert np.array_equal(again.tokens, expected.tokens)
+
+
+async def test_more_texts_than_the_memory_holds_wait_and_come_back(text_engine: Engine) -> None:
+    request = TextRequest(prompt=(1,) * 150, max_tokens=3, sampling=SamplingParams(max_steps=2))
+    results = await asyncio.gather(*(text_engine.generate("text", request) for _ in range(9)))
+    assert len({tuple(result.tokens.tolist()) for result in results}) == 1
+    assert max(result.queue_ms for result in results) > min(result.queue_ms for result in results)

@@ -5,6 +5,7 @@ import gc
 import io
 import json
 import tracemalloc
+from collections.abc import Awaitable, Callable
 
 import grpc
 import pytest
@@ -45,6 +46,17 @@ def calls(log: io.StringIO) -> list[dict[str, object]]:
     return [line for line in lines(log) if line["event"] == "call"]
 
 
+@pytest.fixture
+def logged(log: io.StringIO, eventually) -> Callable[[int], Awaitable[list[dict[str, object]]]]:
+    """Await so many lines of calls: a call is logged after its answer has left."""
+
+    async def wait(count: int) -> list[dict[str, object]]:
+        await eventually(lambda: len(calls(log)) >= count)
+        return calls(log)
+
+    return wait
+
+
 async def test_a_callers_request_id_comes_back_on_both_ends(stub):
     call = stub.Solve(puzzle(), metadata=(("x-request-id", "run-7/a:b"),))
     assert (await call.initial_metadata())["x-request-id"] == "run-7/a:b"
@@ -65,9 +77,9 @@ async def test_an_error_carries_the_request_id_too(stub):
     assert dict(caught.value.trailing_metadata())["x-request-id"] == "bad-1"
 
 
-async def test_a_call_is_one_json_line_with_its_id_code_time_and_outcome(stub, log):
+async def test_a_call_is_one_json_line_with_its_id_code_time_and_outcome(stub, log, logged):
     await stub.Solve(puzzle(), metadata=(("x-request-id", "abc"),))
-    (line,) = calls(log)
+    (line,) = await logged(1)
     assert line["request_id"] == "abc"
     assert (line["method"], line["code"], line["outcome"]) == (SOLVE, "OK", "SOLVED")
     assert line["ms"] > 0
@@ -75,26 +87,26 @@ async def test_a_call_is_one_json_line_with_its_id_code_time_and_outcome(stub, l
     assert (line["level"], line["sent"]) == ("info", 1)
 
 
-async def test_a_stream_is_one_line_with_the_outcome_of_its_last_event(stub, log):
+async def test_a_stream_is_one_line_with_the_outcome_of_its_last_event(stub, log, logged):
     async for _ in stub.SolveStream(puzzle()):
         pass
-    (line,) = calls(log)
+    (line,) = await logged(1)
     assert (line["code"], line["outcome"], line["sent"]) == ("OK", "SOLVED", 4)
 
 
-async def test_many_are_one_line_that_counts_their_outcomes(stub, log):
+async def test_many_are_one_line_that_counts_their_outcomes(stub, log, logged):
     clash = sudoku_pb2.SolveRequest(cells=[1, 1] + [0] * 79)
     items = [sudoku_pb2.SolveManyRequest(request=r) for r in (puzzle(), clash, puzzle())]
     async for _ in stub.SolveMany(iter(items)):
         pass
-    (line,) = calls(log)
+    (line,) = await logged(1)
     assert line["outcomes"] == {"SOLVED": 2, "UNSATISFIABLE": 1}
 
 
-async def test_a_refused_call_is_logged_with_its_code(stub, log):
+async def test_a_refused_call_is_logged_with_its_code(stub, log, logged):
     with pytest.raises(grpc.aio.AioRpcError):
         await stub.Solve(sudoku_pb2.SolveRequest())
-    (line,) = calls(log)
+    (line,) = await logged(1)
     assert line["code"] == "INVALID_ARGUMENT"
     assert "outcome" not in line
 
@@ -199,14 +211,14 @@ async def test_a_method_that_does_not_exist_is_unimplemented(channel):
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_calls_in_flight_do_not_share_their_ids(stub, engine, log):
+async def test_calls_in_flight_do_not_share_their_ids(stub, engine, log, logged):
     engine.step_s = 0.02
     pending = [
         stub.Solve(puzzle(), metadata=(("x-request-id", f"id-{index}"),)) for index in range(5)
     ]
     for call in pending:
         await call
-    assert {line["request_id"] for line in calls(log)} == {f"id-{index}" for index in range(5)}
+    assert {line["request_id"] for line in await logged(5)} == {f"id-{index}" for index in range(5)}
 
 
 async def _sum_stream(requests, context):  # a method of the fourth kind, which no service has yet
@@ -239,13 +251,13 @@ async def join() -> object:
     await server.stop(None)
 
 
-async def test_a_method_that_reads_a_stream_and_answers_once_is_served_alike(join, log):
+async def test_a_method_that_reads_a_stream_and_answers_once_is_served_alike(join, log, logged):
     requests = [models_pb2.GetModelRequest(name=name) for name in "ab"]
     assert (await join(iter(requests))).name == "a+b"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await join(iter([models_pb2.GetModelRequest(name="fail")]))
     assert caught.value.code() is grpc.StatusCode.INTERNAL
-    assert [line["code"] for line in calls(log)] == ["OK", "INTERNAL"]
+    assert [line["code"] for line in await logged(2)] == ["OK", "INTERNAL"]
 
 
 @pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
@@ -285,7 +297,7 @@ async def test_an_engine_that_takes_too_long_by_itself_is_a_deadline_too(channel
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-async def test_health_checks_leave_no_line(channel, log):
+async def test_health_checks_leave_no_line(channel, log, logged):
     await models_pb2_grpc.ModelsStub(channel).List(models_pb2.ListModelsRequest())
     await channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
-    assert [line["method"] for line in calls(log)] == ["/inkfill.v1.Models/List"]
+    assert [line["method"] for line in await logged(1)] == ["/inkfill.v1.Models/List"]

@@ -24,6 +24,7 @@ from service.server import Server
 from service.settings import Settings
 from service.texts import TextModel
 from tests.engine.factories import plain_model
+from tests.engine.text.tokenizers import byte_level
 from tests.service.fakes import SUDOKU, TEXT, WRITER, FakeEngine
 from tests.service.strings import BEGIN, END, tokens_of, writer
 
@@ -235,7 +236,16 @@ def test_without_a_server_a_checkpoint_has_to_be_named(model):
 
 
 def test_a_folder_is_served_for_the_command(tmp_path: Path):
+    save_checkpoint(plain_model(vocab_size=320), byte_level(tmp_path / "mine"))
+    options = ("--model", str(tmp_path / "mine"), "--max-tokens", "9", "--seed", "1", "--raw")
+    result = inkfill("x", *options)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip()
+    assert inkfill("x", *options).stdout == result.stdout
+
+
+def test_a_checkpoint_without_a_tokenizer_reads_no_text(tmp_path: Path):
     save_checkpoint(plain_model(), tmp_path / "mine")
     result = inkfill("x", "--model", str(tmp_path / "mine"))
     assert result.exit_code == 2
-    assert "--model: got 'mine', accepted: none, the server has no model for text" in result.stderr
+    assert "prompt: 'mine' came without a tokenizer" in result.stderr

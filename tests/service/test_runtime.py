@@ -6,19 +6,19 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from engine.batch_state import BatchState
 from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
 from engine.cores import usable_cores
 from engine.generation import GenerationParams
-from engine.sampler import StepResult
-from engine.stepper import EagerStepper
 from engine.text.message import ChatMessage
+from engine.text.state import TextState, TextStep
+from engine.text.step import EagerTextStepper
 from engine.text.tokenizer import Tokenizer
 from service.address import BindError
 from service.client import InkfillClient
@@ -45,13 +45,13 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[int] = set()
-    step = EagerStepper.step
+    step = EagerTextStepper.step
 
-    def watched_step(stepper: EagerStepper, state: BatchState, *rest: object) -> StepResult:
+    def watched_step(stepper: EagerTextStepper, state: TextState, *rest: Any) -> TextStep:
         seen.add(torch.get_num_threads())
         return step(stepper, state, *rest)
 
-    monkeypatch.setattr(EagerStepper, "step", watched_step)
+    monkeypatch.setattr(EagerTextStepper, "step", watched_step)
     save_checkpoint(plain_model(), tmp_path / "text")
     settings = load_settings(port=0, models=(tmp_path / "text",), device="cpu")
     async with running_server(settings) as server, InkfillClient(server.address) as client:

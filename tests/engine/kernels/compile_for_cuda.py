@@ -23,9 +23,12 @@ from engine.kernels import (
     gpu_acceptance,
     gpu_add_norm,
     gpu_denoising_head,
+    gpu_embedding,
     gpu_expert_sum,
     gpu_gated_gelu,
+    gpu_layer_norms,
     gpu_rotary_norm,
+    gpu_routing,
     gpu_segment_attention,
     gpu_soft_embedding,
     gpu_weight_product,
@@ -42,9 +45,9 @@ OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
 KEPT = {
     Precision.FLOAT32: ("*fp32", "*fp32"),
     Precision.BFLOAT16: ("*bf16", "*fp32"),
-    Precision.FP8: ("*u8", "*fp32"),
-    Precision.INT8: ("*i8", "*fp32"),
-    Precision.INT4: ("*u8", "*bf16"),
+    Precision.FP8: ("*i16", "*fp32"),
+    Precision.INT8: ("*i16", "*fp32"),
+    Precision.INT4: ("*i16", "*bf16"),
 }
 #: Kernel, types, constants, and warps or more options.
 Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
@@ -56,6 +59,22 @@ def norms() -> Iterator[Case]:
             types = dict.fromkeys(("x", "residual", "weight", "total", "normed"), f"*{dtype}")
             chosen = {"has_residual": flags, "has_weight": flags, "block": 4096}
             yield gpu_add_norm._add_norm, types | {"eps": "fp32"}, chosen, 8
+
+
+def between_products() -> Iterator[Case]:
+    """What lies between a layer's products, and the embeddings before all layers."""
+    floats = {"eps": "fp32", "root": "fp32", "scale": "fp32"}
+    for dtype in ("bf16", "fp32"):
+        for kernel in (gpu_layer_norms._after_attention, gpu_layer_norms._after_feedforward):
+            rows = [name for name in kernel.arg_names if name not in ("size", "block", *floats)]
+            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, {"block": 4096}, 8
+        types = {"tokens": "*i64", "table": f"*{dtype}", "out": f"*{dtype}"} | floats
+        yield gpu_embedding._embed, types, {"table_column": 1, "block": 4096}, 8
+        types = dict.fromkeys(("scores", "per_expert_scale"), f"*{dtype}")
+        types |= {"weights": "*fp32", "chosen": "*i64"}
+        for block in (128, 1024):
+            chosen = {"top_k": 8, "top_block": 8, "block": block}
+            yield gpu_routing._route, types, chosen, max(1, block // 256)
 
 
 def acceptance() -> Iterator[Case]:
@@ -137,7 +156,7 @@ def heads_and_pages() -> Iterator[Case]:
 def weights() -> Iterator[Case]:
     """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
     types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
-    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 4
+    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 8
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
         types |= dict.fromkeys(("x", "y", "inner", "parts"), f"*{name}")
         yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
@@ -192,7 +211,10 @@ def resources(binary: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    families = norms, acceptance, head, embedding, attention, heads_and_pages, gates, weights
+    families = (
+        norms, between_products, acceptance, head, embedding, attention, heads_and_pages, gates,
+        weights,
+    )  # fmt: skip
     cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:
         binary = compiled(kernel, types, chosen, options)

@@ -10,7 +10,7 @@ import torch
 from engine.attention import plan_attention, plan_own_attention
 from engine.batch_state import BatchState, first_state
 from engine.kernels.cpu_stepper import CpuStepper
-from engine.model import DiffusionGemma, PromptCache
+from engine.model import DiffusionGemma
 from engine.relation_batch import RelationBatch
 from engine.sampler import Projection, StepResult
 from engine.stepper import EagerStepper
@@ -56,8 +56,8 @@ def test_steps_equal_the_reference(
     fast, reference = CpuStepper(model, threads), EagerStepper(model)
     state = starting_state(model, 20, restricted=restricted)
     for _ in range(4):
-        found = fast.step(state, plan, None, project)
-        assert_same(found, reference.step(state, plan, None, project))
+        found = fast.step(state, plan, project)
+        assert_same(found, reference.step(state, plan, project))
         state = state.after(found)
 
 
@@ -69,10 +69,7 @@ def test_canvases_with_relations_of_their_own_are_stepped_alike() -> None:
         plan_attention(model.config, RELATIONS, CPU),
     )
     fast, state = CpuStepper(model, 2), starting_state(model, 20)
-    assert fast.supports(plan, None)
-    assert_same(
-        fast.step(state, plan, None, None), EagerStepper(model).step(state, shared, None, None)
-    )
+    assert_same(fast.step(state, plan, None), EagerStepper(model).step(state, shared, None))
 
 
 def test_a_clamp_is_certain_and_has_all_the_mass() -> None:
@@ -80,15 +77,7 @@ def test_a_clamp_is_certain_and_has_all_the_mass() -> None:
     plan = plan_attention(model.config, RELATIONS, CPU)
     state = starting_state(model, 16)
     for stepper in (CpuStepper(model, 2), EagerStepper(model)):
-        step = stepper.step(state, plan, None, None)
+        step = stepper.step(state, plan, None)
         assert (step.candidate_mass[~state.free] == 1).all()
         assert (step.entropy[~state.free] == 0).all()
         assert (step.candidate_mass[state.free] < 1).all()  # token 0 is outside every domain
-
-
-def test_a_prompt_is_left_to_the_reference() -> None:
-    model = small_model()
-    plan = plan_attention(model.config, RELATIONS, CPU)
-    assert CpuStepper(model, 1).supports(plan, None)
-    assert not CpuStepper(model, 1).supports(plan, PromptCache())
-    assert EagerStepper(model).supports(plan, PromptCache())

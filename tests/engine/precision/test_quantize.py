@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.precision.nibbles import packed, unpacked
+from engine.precision.pairs import paired, unpaired
 from engine.precision.precision import GROUP, Precision
 from engine.precision.quantize import quantize, relative_error
 
@@ -34,14 +35,14 @@ def test_the_error_of_normal_weights_is_as_small_as_it_should_be(precision: Prec
 
 @given(
     outputs=st.integers(1, 5),
-    pairs=st.integers(1, 150),
+    fours=st.integers(1, 75),
     magnitude=st.integers(-20, 20),
     precision=st.sampled_from(FEWER_BITS),
 )
 def test_no_value_is_off_by_more_than_its_scale_allows(
-    outputs: int, pairs: int, magnitude: int, precision: Precision
+    outputs: int, fours: int, magnitude: int, precision: Precision
 ) -> None:
-    tensor = random_matrix(outputs, 2 * pairs, seed=pairs) * 2.0**magnitude
+    tensor = random_matrix(outputs, 4 * fours, seed=fours) * 2.0**magnitude
     weight = quantize(tensor, precision)
     assert weight.shape == tensor.shape
     assert weight.scales is not None
@@ -93,21 +94,45 @@ def test_what_is_not_finite_is_refused(precision: Precision, value: float) -> No
         quantize(tensor, precision)
 
 
-@given(st.integers(1, 200), st.integers(0, 100))
-def test_what_is_packed_is_unpacked(pairs: int, seed: int) -> None:
+@given(st.integers(1, 100), st.integers(0, 100))
+def test_what_is_packed_is_unpacked(fours: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    values = torch.randint(-8, 8, (2, 3, 2 * pairs), dtype=torch.int8, generator=generator)
-    assert packed(values).shape == (2, 3, pairs)
+    values = torch.randint(-8, 8, (2, 3, 4 * fours), dtype=torch.int8, generator=generator)
+    assert packed(values).shape == (2, 3, 2 * fours)
     assert torch.equal(unpacked(packed(values)), values)
 
 
-def test_the_halves_of_a_group_are_the_nibbles_of_its_bytes() -> None:
-    values = torch.arange(-8, 8, dtype=torch.int8).repeat(9)[None]  # 144: a group, and 16 more
-    found = packed(values)[0]
-    assert int(found[3]) == (int(values[0, 3]) + 8) | (int(values[0, 64 + 3]) + 8) << 4
-    assert int(found[64 + 3]) == (int(values[0, 128 + 3]) + 8) | (int(values[0, 136 + 3]) + 8) << 4
+def test_the_quarters_of_a_group_are_the_nibbles_of_its_16_bits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randint(-8, 8, (144,), dtype=torch.int8, generator=generator)  # 128, and 16 more
+    found = packed(values[None]).view(torch.uint16)[0]
+    for first, quarter, fours in ((0, 32, found[:32]), (128, 4, found[32:])):
+        for i, bits in enumerate(fours.tolist()):
+            nibbles = [(bits >> shift & 15) - 8 for shift in (0, 4, 8, 12)]
+            assert nibbles == values[first + i : first + 4 * quarter : quarter].tolist()
 
 
-def test_an_odd_number_of_inputs_cannot_be_packed() -> None:
-    with pytest.raises(ValueError, match=r"keeps two inputs a byte, but there are 7, odd"):
-        quantize(random_matrix(2, 7), Precision.INT4)
+@given(st.integers(1, 100), st.integers(0, 100))
+def test_what_is_paired_is_unpaired(pairs: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randint(-128, 128, (2, 3, 2 * pairs), dtype=torch.int8, generator=generator)
+    assert torch.equal(unpaired(paired(values)), values)
+
+
+def test_pairs_are_half_a_block_apart() -> None:
+    values = torch.arange(72, dtype=torch.int8)  # a block, and 8 more
+    found = paired(values).tolist()
+    assert found[:4] == [0, 32, 1, 33]
+    assert found[64:] == [64, 68, 65, 69, 66, 70, 67, 71]
+
+
+@pytest.mark.parametrize(
+    ("precision", "inputs", "together"),
+    [(Precision.INT4, 6, 4), (Precision.INT8, 7, 2), (Precision.FP8, 7, 2)],
+)
+def test_inputs_that_cannot_be_packed_are_refused(
+    precision: Precision, inputs: int, together: int
+) -> None:
+    expected = f"{precision.value} takes a multiple of {together} inputs, but there are {inputs}"
+    with pytest.raises(ValueError, match=expected):
+        quantize(random_matrix(2, inputs), precision)

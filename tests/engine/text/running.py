@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.checkpoint import Checkpoint
 from engine.text.capacity import capacity
 from engine.text.kv_cache import CacheSizes, KVCache
 from engine.text.network import TextNetwork
-from engine.text.step import EagerTextStepper
+from engine.text.step import EagerTextStepper, TextStepper
 from engine.text.text_batch import TextBatch
 from engine.text.text_checkpoint import TextCheckpoint
 from engine.ticket import Event, Request, Result, Ticket
@@ -24,7 +24,12 @@ class Run:
 
 
 def text_batch(
-    checkpoint: Checkpoint, *, chunk: int = 8, budget: int = 16, sizes: CacheSizes | None = None
+    checkpoint: Checkpoint,
+    *,
+    chunk: int = 8,
+    budget: int = 16,
+    sizes: CacheSizes | None = None,
+    stepper: Callable[[TextNetwork], TextStepper] = EagerTextStepper,
 ) -> TextBatch[Ticket[Request]]:
     """A batch that cuts even short prompts into chunks."""
     text = TextCheckpoint.of(checkpoint)
@@ -33,7 +38,7 @@ def text_batch(
     network = TextNetwork(
         text.config, weights, KVCache(text.config, sizes, weights.dtype, weights.device)
     )
-    return TextBatch(network, EagerTextStepper(network), chunk, budget)
+    return TextBatch(network, stepper(network), chunk, budget)
 
 
 def run(

@@ -1,0 +1,146 @@
+"""What lies between a layer's products: norms, rotation, gates, routing; and embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from benchmarks.gpu_contest import Contest, Heads, Sizes
+from engine.kernels.add_norm import add_norm, plain_add_norm
+from engine.kernels.embedding import embedding, plain_embedding
+from engine.kernels.gated_gelu import gated_gelu, plain_gated_gelu
+from engine.kernels.layer_norms import (
+    LayerNorms,
+    after_attention,
+    after_feedforward,
+    plain_after_attention,
+    plain_after_feedforward,
+)
+from engine.kernels.rotary_norm import plain_rotary_norm, rotary_norm
+from engine.kernels.routing import plain_route, route
+
+EPS = 1e-6
+
+
+def norm_contests(sizes: Sizes, tokens: int, device: torch.device) -> Iterator[Contest]:
+    """For so many tokens."""
+    yield _add_norm(sizes, tokens, device)
+    yield _after_attention(sizes, tokens, device)
+    yield _after_feedforward(sizes, tokens, device)
+    yield _rotary_norm("sliding", sizes, sizes.sliding, tokens, device)
+    yield _rotary_norm("full", sizes, sizes.full, tokens, device)
+    yield _gated_gelu(sizes, tokens, device)
+    yield _route(sizes, tokens, device)
+    yield _embedding(sizes, tokens, device)
+
+
+def _random(*shape: int, device: torch.device) -> Tensor:
+    return torch.randn(shape, dtype=torch.bfloat16, device=device)
+
+
+def _norms(sizes: Sizes, device: torch.device) -> LayerNorms:
+    a, b, c, d, e, f, g = 1 + _random(7, sizes.hidden, device=device) / 8
+    return LayerNorms(a, b, c, d, e, f, g, EPS)
+
+
+def _add_norm(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    x, residual = _random(2, tokens, sizes.hidden, device=device)
+    weight = _random(sizes.hidden, device=device)
+    return Contest(
+        "add_norm",
+        "",
+        tokens,
+        lambda: plain_add_norm(x, weight, EPS, residual),
+        lambda: add_norm(x, weight, EPS, residual),
+        4.0 * x.nbytes,
+    )
+
+
+def _after_attention(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    x, attended = _random(2, tokens, sizes.hidden, device=device)
+    norms = _norms(sizes, device)
+    return Contest(
+        "after_attention",
+        "",
+        tokens,
+        lambda: plain_after_attention(x, attended, norms),
+        lambda: after_attention(x, attended, norms),
+        6.0 * x.nbytes,
+    )
+
+
+def _after_feedforward(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    rows = _random(3, tokens, sizes.hidden, device=device)
+    scalar = torch.full((1,), 0.5, dtype=torch.bfloat16, device=device)
+    given = *rows, _norms(sizes, device), scalar, _random(sizes.hidden, device=device)
+    return Contest(
+        "after_feedforward",
+        "",
+        tokens,
+        lambda: plain_after_feedforward(*given),
+        lambda: after_feedforward(*given),
+        5.0 * rows[0].nbytes,
+    )
+
+
+def _rotary_norm(
+    case: str, sizes: Sizes, heads: Heads, tokens: int, device: torch.device
+) -> Contest:
+    """Where there is no window, values are the raw keys."""
+    rows = sizes.heads + heads.kv_heads * (1 if heads.window is None else 2)
+    packed = _random(tokens, rows * heads.size, device=device)
+    q, k = 1 + _random(2, heads.size, device=device) / 8
+    angles = 6 * torch.rand(tokens, heads.size, device=device)
+    turn = angles.cos().bfloat16(), angles.sin().bfloat16()
+    given, kv_heads = (packed, q, k, EPS, turn), heads.kv_heads
+    written = tokens * (sizes.heads + 2 * heads.kv_heads) * heads.size * packed.element_size()
+    return Contest(
+        "rotary_norm",
+        case,
+        tokens,
+        lambda: plain_rotary_norm(*given, heads=sizes.heads, kv_heads=kv_heads),
+        lambda: rotary_norm(*given, heads=sizes.heads, kv_heads=kv_heads),
+        packed.nbytes + written + 2 * turn[0].nbytes,
+    )
+
+
+def _gated_gelu(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    packed = _random(tokens, 2 * sizes.dense, device=device)
+    return Contest(
+        "gated_gelu",
+        "",
+        tokens,
+        lambda: plain_gated_gelu(packed),
+        lambda: gated_gelu(packed),
+        1.5 * packed.nbytes,
+    )
+
+
+def _route(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    scores, scale = (
+        _random(tokens, sizes.experts, device=device),
+        _random(sizes.experts, device=device),
+    )
+    return Contest(
+        "route",
+        "",
+        tokens,
+        lambda: plain_route(scores, scale, sizes.top_k),
+        lambda: route(scores, scale, sizes.top_k),
+        scores.nbytes + tokens * sizes.top_k * (4 + 8),
+    )
+
+
+def _embedding(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    table = _random(sizes.vocabulary, sizes.hidden, device=device)
+    chosen = torch.randint(sizes.vocabulary, (tokens,), device=device)
+    return Contest(
+        "embedding",
+        "",
+        tokens,
+        lambda: plain_embedding(chosen, table, 53.0),
+        lambda: embedding(chosen, table, 53.0),
+        chosen.nbytes + 2.0 * tokens * sizes.hidden * table.element_size(),
+    )

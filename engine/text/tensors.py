@@ -1,0 +1,44 @@
+"""The tensors of nested frozen dataclasses: what must be copied for a graph to be replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+V = TypeVar("V")
+
+
+def tensors_of(value: object) -> Iterator[Tensor]:
+    """All tensors of a dataclass of tensors, mappings of them, and dataclasses, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_of(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from tensors_of(getattr(value, field.name))
+
+
+def map_tensors(value: V, change: Callable[[Tensor], Tensor]) -> V:
+    """The same structure with every tensor changed."""
+    changed: Any = value
+    if isinstance(value, Tensor):
+        changed = change(value)
+    elif isinstance(value, Mapping):
+        changed = {key: map_tensors(item, change) for key, item in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: map_tensors(getattr(value, f.name), change) for f in fields(value)}
+        changed = replace(value, **parts)
+    result: V = changed
+    return result
+
+
+def copy_tensors(source: object, target: object) -> None:
+    """Copy every tensor of ``source`` into that of ``target``, which has the same structure."""
+    # One launch for many tensors, not one for each.
+    torch._foreach_copy_(list(tensors_of(target)), list(tensors_of(source)))

@@ -1,0 +1,106 @@
+"""Who goes next: first come, first served, but nobody takes all places."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from engine.canvas import CanvasRequest
+from engine.client import EngineOverloadedError
+from engine.job import Job, News
+from engine.text.request import TextRequest
+from engine.waiting import WaitingLine
+
+
+class Places:
+    """A lane of so many places, each as good as another but for requests that are too large."""
+
+    def __init__(self, count: int, room: int = 1000) -> None:
+        self.count, self.room = count, room
+        self.jobs: list[Job] = []
+
+    def validate(self, request: CanvasRequest | TextRequest) -> None:
+        raise NotImplementedError
+
+    @property
+    def free(self) -> int:
+        return self.count - len(self.jobs)
+
+    def has_room(self, job: Job) -> bool:
+        return job.request.length <= self.room
+
+    def admit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def cycle(self) -> Sequence[News]:
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        raise NotImplementedError
+
+
+def job(group: int = 0, length: int = 1, model: str = "m") -> Job:
+    return Job.of(model, CanvasRequest(clamps=np.full(length, -1), group=group), None)
+
+
+def groups(lane: Places) -> list[int]:
+    return [job.request.group for job in lane.jobs]
+
+
+async def test_single_canvases_go_in_order_and_fill_all_places() -> None:
+    line, lane, jobs = WaitingLine(10), Places(4), [job() for _ in range(6)]
+    for one in jobs:
+        line.add(one)
+    line.admit("m", lane)
+    assert lane.jobs == jobs[:4]
+    assert len(line) == 2
+
+
+async def test_a_group_alone_gets_half_of_the_places() -> None:
+    line, lane = WaitingLine(300), Places(64)
+    for _ in range(256):
+        line.add(job(group=7))
+    line.admit("m", lane)
+    assert groups(lane) == [7] * 32
+
+
+async def test_whoever_comes_after_a_large_group_finds_a_place_at_once() -> None:
+    line, lane = WaitingLine(2000), Places(64)
+    for group in range(1, 5):
+        for _ in range(256):
+            line.add(job(group=group))
+    line.admit("m", lane)
+    assert [groups(lane).count(group) for group in range(1, 5)] == [32, 16, 8, 4]
+    late = job()
+    line.add(late)
+    line.admit("m", lane)
+    assert late in lane.jobs
+
+
+async def test_what_is_too_large_now_holds_up_those_behind_it() -> None:
+    line, lane = WaitingLine(10), Places(4, room=5)
+    small, large, behind = job(), job(length=9), job()
+    for one in (small, large, behind):
+        line.add(one)
+    line.admit("m", lane)
+    assert lane.jobs == [small]
+    lane.room = 9
+    line.admit("m", lane)
+    assert lane.jobs == [small, large, behind]
+
+
+async def test_models_wait_apart_but_share_the_limit() -> None:
+    line, lane = WaitingLine(2), Places(4)
+    line.add(job(model="other"))
+    mine = job()
+    line.add(mine)
+    with pytest.raises(EngineOverloadedError, match="2 canvases are waiting"):
+        line.add(job())
+    line.admit("m", lane)
+    assert lane.jobs == [mine]
+    line.discard(mine)  # it was taken: nothing to forget
+    assert len(line) == 1
+    await asyncio.sleep(0)
