@@ -72,7 +72,7 @@ def ceilings(device: torch.device) -> Ceilings:
 
 def _bandwidth(device: torch.device) -> float:
     """Of a large copy, bytes a second, read and written."""
-    size = 2**32 if device.type == "cuda" else 2**28
+    size = 2**32 if device.type == "cuda" else 2**24
     source = torch.empty(size, dtype=torch.uint8, device=device).random_()
     target = torch.empty_like(source)
     return 2 * size / _typical_ms(device, lambda: target.copy_(source)) * 1e3

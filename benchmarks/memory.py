@@ -28,8 +28,9 @@ import torch
 from benchmarks.common import print_table, write_results
 from benchmarks.text_cost import weight_bytes, workspace_bytes
 from benchmarks.text_model import PRECISIONS, SIZES, cache_for, random_network, random_weights
-from benchmarks.text_speed import generate, stepper_for
+from benchmarks.text_speed import generate
 from engine.config import ModelConfig
+from engine.text.steppers import text_stepper
 
 _GB = 1e9
 _ROW = "row "
@@ -87,7 +88,7 @@ def measured(config: ModelConfig, name: str, prompt: int, steps: int) -> Row:
     torch.cuda.reset_peak_memory_stats()
     network = random_network(weights, config, cache_for(config, 1, prompt + config.canvas_length))
     cache = torch.cuda.memory_allocated() - held
-    generate(network, stepper_for(network), batch=1, prompt=prompt, steps=steps, canvases=1)
+    generate(network, text_stepper(network), batch=1, prompt=prompt, steps=steps, canvases=1)
     torch.cuda.synchronize()
     return row_of(
         name,

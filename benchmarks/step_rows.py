@@ -16,7 +16,9 @@ import torch
 
 from benchmarks.device_time import synchronise
 from benchmarks.text_model import PRECISIONS, SIZES, cache_for, random_network, random_weights
-from benchmarks.text_speed import experts_visited, step_times, stepper_for, tokens_per_second
+from benchmarks.text_speed import experts_visited, step_times, tokens_per_second
+from engine.text.step import EagerTextStepper
+from engine.text.steppers import text_stepper
 from engine.text.weights import TextWeights
 
 OURS, THEIRS, COMPILED = "inkfill", "transformers", "transformers, compiled"
@@ -88,9 +90,10 @@ def _ours(side: Side, batch: int, case: Case, weights: TextWeights) -> Iterator[
     positions = case.prompt + case.canvases * config.canvas_length
     network = random_network(weights, config, cache_for(config, batch, positions))
     experts = experts_visited(network, batch, case.prompt)
-    stepper = stepper_for(network)
-    step = median(step_times(network, stepper, batch, case.prompt))
-    found = {"step": step, "experts": experts, "peak": _peak(weights.device)}
+    stepper = text_stepper(network)
+    step = median(step_times(network, stepper, batch, case.prompt, case.steps))
+    how = "eager" if isinstance(stepper, EagerTextStepper) else "graphs"
+    found = {"step": step, "experts": experts, "peak": _peak(weights.device), "how": how}
     yield _row(side, batch, **found)
     speed = tokens_per_second(network, stepper, batch, case.prompt, case.steps, case.canvases)
     yield _row(side, batch, speed=speed, **found)
@@ -114,7 +117,8 @@ def _theirs(side: Side, batch: int, case: Case) -> Iterator[Row]:
     peer = Peer(SIZES[case.size], device, **sizes)
     peer.warm_up(compiled=compiled)
     step = median(peer.step_times(case.steps, compiled=compiled))
-    found = {"step": step, "peak": _peak(device)}
+    how = "graphs" if compiled and device.type == "cuda" else "eager"
+    found = {"step": step, "peak": _peak(device), "how": how}
     yield _row(side, batch, **found)
     speed = peer.tokens_per_second(case.steps, compiled=compiled)
     yield _row(side, batch, speed=speed, **found)
@@ -128,12 +132,14 @@ def _row(
     speed: float | None = None,
     experts: float | None = None,
     peak: float | None = None,
+    how: str = "",
     note: str = "",
 ) -> Row:
     return {
         "side": side.name,
         "precision": side.precision,
         "batch": batch,
+        "how": how,
         "ms/step": step,
         "tok/s": speed,
         "experts": experts,

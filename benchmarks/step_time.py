@@ -6,6 +6,7 @@ then this engine in each precision, then ``generate`` of transformers in bfloat1
 with a static cache, which it compiles. A whole step is timed, from the pass to the next canvas.
 Columns:
 
+  how            steps are launched kernel by kernel (eager), or replayed (graphs)
   ms/step        median from the start of a step to the start of the next
   tok/s          of whole canvases, each with its commit
   GB, TFLOP      what a step must move and compute at the least; see benchmarks/text_cost.py

@@ -113,11 +113,14 @@ def weight_bytes(config: ModelConfig, precision: Precision) -> int:
 
 
 def workspace_bytes(config: ModelConfig, precision: Precision, sizes: CacheSizes) -> dict[str, int]:
-    """What a model takes beside its weights, as ``engine.text.capacity`` counts it."""
+    """What a model takes beside its weights, as ``engine.text.capacity`` counts it.
+
+    A step's twice, for those that are recorded and those that are not have memory of their own.
+    """
     dtype = activations(precision)
     return {
         "cache": sizes.bytes(config, dtype),
-        "workspace": sizes.sequences * step_bytes(config, dtype),
+        "workspace": 2 * sizes.sequences * step_bytes(config, dtype),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from statistics import mean
 from unittest import mock
 
@@ -22,7 +21,7 @@ from engine.ticket import Request, Ticket
 
 #: Tokens of a sequence, and of all, that are encoded at once, as on a GPU that serves.
 _CHUNK, _BUDGET = 512, 1024
-_WARM_UP, _STEPS = 4, 16
+_WARM_UP = 4
 #: Steps of a canvas that is not to end.
 _FOREVER = 4096
 
@@ -32,16 +31,6 @@ def sampling(steps: int) -> SamplingParams:
     return SamplingParams(max_steps=steps, confidence=0.0)
 
 
-def stepper_for(network: TextNetwork) -> TextStepper:
-    """The one that replays graphs, where there is one and the device knows graphs."""
-    if network.weights.device.type == "cuda" and find_spec("engine.text.graphs"):
-        from engine.text.graphs import GraphTextStepper
-
-        graphed: TextStepper = GraphTextStepper(network)
-        return graphed
-    return EagerTextStepper(network)
-
-
 def prompts(network: TextNetwork, batch: int, length: int) -> list[tuple[int, ...]]:
     """Random tokens, the same each time."""
     chooser = np.random.default_rng(batch)
@@ -49,15 +38,17 @@ def prompts(network: TextNetwork, batch: int, length: int) -> list[tuple[int, ..
     return [tuple(row) for row in tokens.tolist()]
 
 
-def step_times(network: TextNetwork, stepper: TextStepper, batch: int, prompt: int) -> list[float]:
+def step_times(
+    network: TextNetwork, stepper: TextStepper, batch: int, prompt: int, steps: int
+) -> list[float]:
     """Milliseconds from the start of a step to the start of the next, after a warm-up."""
     marks = Marks(network.weights.device)
-    with _Steps(network, batch, prompt) as steps:
+    with _Steps(network, batch, prompt) as canvases:
         for _ in range(_WARM_UP):
-            steps.take(stepper)
-        for _ in range(_STEPS):
+            canvases.take(stepper)
+        for _ in range(steps):
             marks.mark()
-            steps.take(stepper)
+            canvases.take(stepper)
         marks.mark()
         return marks.intervals()
 
@@ -117,7 +108,7 @@ class _Steps:
 
     def take(self, stepper: TextStepper) -> None:
         """The next step of all."""
-        self.state = self.state.after(stepper.step(self.state, self.around))
+        self.state = stepper.step(self.state, self.around).state
 
     def _encode(self, stepper: TextStepper, past: Past) -> None:
         rows = max(1, _BUDGET // _CHUNK)
