@@ -53,7 +53,7 @@ class CacheSizes:
         room = (memory - sequences * ring_bytes) // bytes_of["full_attention"]
         if room < 1:
             raise MemoryError(
-                f"{memory / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
+                f"{max(0, memory) / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
                 f"{(ring_bytes + bytes_of['full_attention']) / 2**20:.0f} MiB at the least"
             )
         context = min(max_context, room * PAGE)

@@ -26,6 +26,7 @@ from engine.kernels.layer_norms import after_attention, after_feedforward
 from engine.kernels.rotary_norm import rotary_norm
 from engine.kernels.routing import route
 from engine.kernels.segment_attention import Segments, segment_attention
+from engine.kernels.side_stream import SideStream
 from engine.kernels.write_pages import write_pages
 from engine.model import Rotation, rotation_at
 from engine.text.kv_cache import KVCache
@@ -68,6 +69,7 @@ class TextNetwork:
         # Rounded to the weights' dtype before the product, as the checkpoint was trained.
         scale = torch.tensor(math.sqrt(config.hidden_size), dtype=weights.dtype)
         self._embed_scale = float(scale)
+        self._aside = SideStream(weights.device)
 
     def encode(self, tokens: Tensor, lengths: Tensor, past: Past) -> None:
         """Run the causal pass and write its keys and values into the cache.
@@ -164,10 +166,12 @@ class TextNetwork:
         """The residual after a layer, and its norm for the next one: [T, D] each."""
         layer = self.weights.layers[index]
         into = after_attention(x, attended, layer.norms)
-        dense = self._gated(into.dense, layer.mlp)
+        # The dense MLP fills a GPU for a moment, the experts' weights take long to read.
+        dense = self._aside.start(lambda: self._gated(into.dense, layer.mlp))
         scores = layer.router.product(into.router)
         weights, chosen = route(scores, layer.per_expert_scale, self.config.top_k_experts)
         routed = expert_sum(into.routed, weights, chosen, layer.experts.gate_up, layer.experts.down)
+        self._aside.join()
         scalar = layer.encoder_scalar if run.causal else layer.decoder_scalar
         return after_feedforward(into.x, dense, routed, layer.norms, scalar, self._following(index))
 

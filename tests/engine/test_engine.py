@@ -196,18 +196,21 @@ def three_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(
-    ("names", "threads", "expected"),
+    ("names", "threads", "small", "expected"),
     [
-        ("latin", None, 1),
-        ("latin", 2, 1),
-        ("free", None, min(3, usable_cores())),
-        ("free", 2, 2),
-        ("latin free", None, min(3, usable_cores())),
+        ("latin", None, False, 1),
+        ("latin", 2, False, 1),
+        ("free", None, False, min(3, usable_cores())),
+        ("free", 2, False, 2),
+        ("latin free", None, False, min(3, usable_cores())),
+        ("latin free", 2, True, 1),
     ],
 )
-async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
-    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, expected: int
+async def test_torch_has_one_thread_where_all_is_compiled_or_small_and_else_as_many_as_allowed(
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, small: bool, expected: int
 ) -> None:
+    if not small:
+        monkeypatch.setattr("engine.models._WORTH_THREADS", 1)
     seen: set[int] = set()
     step = CanvasBatch.step
 

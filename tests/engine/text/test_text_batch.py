@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from engine.canvas import (
 from engine.checkpoint import Checkpoint
 from engine.domain import ANYTHING, Domain
 from engine.text.kv_cache import CacheSizes
+from engine.text.network import Past
 from engine.text.request import CanvasCommit, CanvasDraft, TextRequest, TextResult
+from engine.text.step import EagerTextStepper
 from engine.ticket import Request, Ticket
 from tests.engine.factories import checkpoint, plain_model
 from tests.engine.text.running import run, text_batch
@@ -133,6 +136,20 @@ def test_prompts_are_encoded_in_turn(known: Checkpoint) -> None:
     batch.admit(short)
     done = [departure.ticket for _ in range(3) for departure in batch.step().departures]
     assert done == [short]
+
+
+def test_a_pass_is_no_wider_than_its_budget_with_its_padding(known: Checkpoint) -> None:
+    widths: list[int] = []
+
+    class Watched(EagerTextStepper):
+        def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
+            widths.append(len(pieces) * max(map(len, pieces)))
+            super().encode(pieces, past)
+
+    batch = text_batch(known, chunk=16, budget=32, stepper=Watched)
+    lengths = [16, *[1] * 20, 9, 9, 9, 40]
+    run(batch, [canvas(prompt=(1,) * length, max_steps=1) for length in lengths])
+    assert max(widths) == 32
 
 
 def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back(
