@@ -8,7 +8,7 @@ in gigabytes of 10^9 bytes:
   loading     the most that was held while weights were drawn and quantised
   cache       keys and values of one sequence, pages and all
   peak        the most that tensors took while the prompt was encoded and the canvas denoised;
-              computed: weights, cache and what a server sets aside for a step
+              computed: weights, cache and what a server sets aside for steps and encoding
   reserved    what PyTorch held at most in that time, fragments included
   by          measured or computed
 

@@ -14,7 +14,8 @@ from engine.config import ModelConfig
 from engine.model import parameter_shapes
 from engine.precision.precision import Precision
 from engine.precision.quantization import Quantization, is_quantized
-from engine.text.capacity import step_bytes
+from engine.text.capacity import encoding_bytes, step_bytes
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes
 
 _TABLE = "embed_tokens.weight"
@@ -113,14 +114,15 @@ def weight_bytes(config: ModelConfig, precision: Precision) -> int:
 
 
 def workspace_bytes(config: ModelConfig, precision: Precision, sizes: CacheSizes) -> dict[str, int]:
-    """What a model takes beside its weights, as ``engine.text.capacity`` counts it.
+    """What a model takes beside its weights on a GPU, as ``engine.text.capacity`` counts it.
 
-    A step's twice, for those that are recorded and those that are not have memory of their own.
+    Of steps and of encoding twice: recorded and eager ones have memory of their own.
     """
     dtype = activations(precision)
     return {
         "cache": sizes.bytes(config, dtype),
-        "workspace": 2 * sizes.sequences * step_bytes(config, dtype),
+        "steps": 2 * sizes.sequences * step_bytes(config, dtype),
+        "encoding": 2 * encoding_bytes(config, dtype, Chunks.on(torch.device("cuda"))),
     }
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from benchmarks.device_time import Marks, rate, seconds
 from engine.canvas import FREE, CanvasRequest, SamplingParams
 from engine.text import network as network_module
+from engine.text.chunks import Chunks
 from engine.text.network import Past, TextNetwork
 from engine.text.request import TextRequest
 from engine.text.state import first_text_state
@@ -19,8 +20,6 @@ from engine.text.step import EagerTextStepper, Surroundings, TextStepper
 from engine.text.text_batch import TextBatch
 from engine.ticket import Request, Ticket
 
-#: Tokens of a sequence, and of all, that are encoded at once, as on a GPU that serves.
-_CHUNK, _BUDGET = 512, 1024
 _WARM_UP = 4
 #: Steps of a canvas that is not to end.
 _FOREVER = 4096
@@ -111,14 +110,15 @@ class _Steps:
         self.state = stepper.step(self.state, self.around).state
 
     def _encode(self, stepper: TextStepper, past: Past) -> None:
-        rows = max(1, _BUDGET // _CHUNK)
+        chunks = Chunks.on(past.cached.device)
+        rows = max(1, chunks.budget // chunks.size)
         for first in range(0, len(self._prompts), rows):
             some = self._prompts[first : first + rows]
             index = torch.arange(first, first + len(some), device=past.cached.device)
-            for at in range(0, len(some[0]), _CHUNK):
+            for at in range(0, len(some[0]), chunks.size):
                 own = past.keep(index)
                 own = Past(own.cached + at, own.pages)
-                stepper.encode([tokens[at : at + _CHUNK] for tokens in some], own)
+                stepper.encode([tokens[at : at + chunks.size] for tokens in some], own)
 
 
 def tokens_per_second(
@@ -150,7 +150,9 @@ def generate(
     canvases: int,
 ) -> None:
     """Generate texts of so many whole canvases, of so many steps each."""
-    running: TextBatch[Ticket[Request]] = TextBatch(network, stepper, _CHUNK, _BUDGET)
+    running: TextBatch[Ticket[Request]] = TextBatch(
+        network, stepper, Chunks.on(network.weights.device)
+    )
     for seed, tokens in enumerate(prompts(network, batch, prompt)):
         request = TextRequest(
             prompt=tokens,
