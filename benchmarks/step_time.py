@@ -94,7 +94,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--device", default="cuda" if cuda else "cpu")
-    parser.add_argument("--minutes", type=float, default=8.0, help="for processes")
+    parser.add_argument("--minutes", type=float, default=9.0, help="for all processes together")
     parser.add_argument(
         "--precisions", choices=PRECISIONS, nargs="+", default=["bf16", "int4", "fp8", "int8"]
     )
