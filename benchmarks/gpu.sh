@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the tests that need a GPU and the benchmarks of one, within ten minutes in all.
 #
-#   benchmarks/gpu.sh [tests] [gpu_kernels] [memory] [step_time]
+#   benchmarks/gpu.sh [tests] [kernel_tests] [gpu_kernels] [memory] [step_time]
 #
-# Without arguments all four; step_time gets the time that the others leave. Needs a Python with
+# Without arguments all but kernel_tests, which are those of the interpreter, on the GPU, and compile
+# for minutes; step_time gets the time that the others leave. Needs a Python with
 # torch, triton, NumPy and, for the comparison, transformers; nothing is installed. Variables:
 #
 #   OUT      folder of JSON and logs (benchmarks/results)
@@ -44,15 +45,17 @@ run() { # name, seconds at most, command...
     echo "== $name: status $status after $((SECONDS - begun)) s, of $allowed"
 }
 
+# What pyproject.toml sets for pytest is for plugins that may not be here, and for warnings of other
+# versions than these.
+pytest=("$python" -m pytest -o addopts= -o filterwarnings=default -p no:cacheprovider -q --tb=short)
+
 gpu_tests() {
-    if ! "$python" -c 'import pytest, hypothesis' 2>/dev/null; then
+    if "$python" -c 'import pytest, hypothesis, safetensors' 2>/dev/null; then
+        run tests 150 "${pytest[@]}" -m cuda tests/engine/text/test_text_cuda.py \
+            tests/engine/kernels/test_gpu_*.py
+    else
         run tests 150 "$python" -m tests.engine.text.device_cases
-        return
     fi
-    # What pyproject.toml sets is for plugins that may not be here, and for warnings of other
-    # versions than these.
-    run tests 150 "$python" -m pytest -o addopts= -o filterwarnings=default -p no:cacheprovider -q \
-        --tb=short -m cuda tests/engine/text/test_text_cuda.py tests/engine/kernels
 }
 
 show() { # name: the end of a log, short
@@ -65,6 +68,7 @@ wanted=("$@")
 for name in "${wanted[@]}"; do
     case $name in
     tests) gpu_tests ;;
+    kernel_tests) run kernel_tests 300 "${pytest[@]}" -k 'not compiles' tests/engine/kernels/test_gpu_*.py ;;
     gpu_kernels) run gpu_kernels 60 "$python" -m benchmarks.gpu_kernels ;;
     memory) run memory 110 "$python" -m benchmarks.memory --seconds 40 ;;
     step_time)
@@ -73,7 +77,7 @@ for name in "${wanted[@]}"; do
         run step_time "$rest" "$python" -m benchmarks.step_time --minutes "$("$python" -c "print(($rest - 20) / 60)")"
         ;;
     *)
-        echo "== $name: no such part, accepted: tests, gpu_kernels, memory, step_time"
+        echo "== $name: no such part, accepted: tests, kernel_tests, gpu_kernels, memory, step_time"
         failed=1
         ;;
     esac

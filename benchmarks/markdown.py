@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def shown(value: Any) -> str:
+def figure(value: Any) -> str:
     """A figure in three digits, anything else as it is."""
     if not isinstance(value, float):
         return str(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS, ROOT
-from benchmarks.markdown import markdown, shown
+from benchmarks.markdown import figure, markdown
 from benchmarks.report_text import gpu_kernels, memory, step_time
 
 DOCUMENTS = (
@@ -66,7 +66,7 @@ def _sudoku(record: Record) -> str:
     shown: list[tuple[str, str, Callable[[Record], str]]] = [
         *((effort, effort, partial(_share, "solved")) for effort in efforts),
         ("by model / guided / exact", "default", _by_method),
-        ("default, puzzles/s", "default", lambda row: shown(row["puzzles/s"])),
+        ("default, puzzles/s", "default", lambda row: figure(row["puzzles/s"])),
     ]
 
     def line(name: str) -> list[str]:
@@ -90,7 +90,7 @@ def _share(of: str, row: Record) -> str:
 
 def _rows(record: Record) -> str:
     rows = record["rows"]
-    return markdown(list(rows[0]), [[shown(value) for value in row.values()] for row in rows])
+    return markdown(list(rows[0]), [[figure(value) for value in row.values()] for row in rows])
 
 
 def _planted(record: Record, problem: str = "") -> str:
@@ -104,7 +104,7 @@ def _planted(record: Record, problem: str = "") -> str:
         found = [cells.get((kind, way)) for way in ways]
         shares = [_solved(row) if row else "" for row in found]
         default = cells[kind, "default"]
-        speed = [shown(float(default["graphs/s"])), shown(float(default["longest s"]))]
+        speed = [figure(float(default["graphs/s"])), figure(float(default["longest s"]))]
         return [f"{kind} ({default['graphs']:,})", *shares, *speed]
 
     header = ["solved", *ways, "default, graphs/s", "default, longest s, 64 in flight"]

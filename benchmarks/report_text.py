@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.markdown import markdown, shown
+from benchmarks.markdown import figure, markdown
 from benchmarks.step_rows import COMPILED
 
 Record = dict[str, Any]
@@ -34,17 +34,17 @@ def step_time(record: Record) -> str:
 def _step_line(row: Record, theirs: float | None) -> list[str]:
     step = row["ms/step"]
     start = [row["side"], row["precision"], str(row["batch"])]
-    floors = [shown(row["memory ms"]), shown(row["arithmetic ms"])]
+    floors = [figure(row["memory ms"]), figure(row["arithmetic ms"])]
     if not step:
         return [*start, _MISSING, _MISSING, *floors, "", "", ""]
     return [
         *start,
-        shown(step),
-        shown(row["tok/s"]) if row["tok/s"] else _MISSING,
+        figure(step),
+        figure(row["tok/s"]) if row["tok/s"] else _MISSING,
         *floors,
         f"{row['of floor']:.0%}",
         f"{theirs / step:.2f}" if theirs else "",
-        shown(row["peak GB"]) if row["peak GB"] else "",
+        figure(row["peak GB"]) if row["peak GB"] else "",
     ]
 
 
@@ -57,7 +57,7 @@ def memory(record: Record) -> str:
     columns = ("weights", "cache", "peak", "reserved", "loading")
     header = ["precision", *(f"{name}, GB" for name in columns), "by"]
     lines = [
-        [row["precision"], *(shown(row[x]) if row[x] else "" for x in columns), row["by"]]
+        [row["precision"], *(figure(row[x]) if row[x] else "" for x in columns), row["by"]]
         for row in record["rows"]
     ]
     notes = [f"{row['precision']}: {row['note']}" for row in record["rows"] if row["note"]]
@@ -68,4 +68,4 @@ def memory(record: Record) -> str:
 def gpu_kernels(record: Record) -> str:
     """A kernel a line."""
     rows = record["rows"]
-    return markdown(list(rows[0]), [[shown(value) for value in row.values()] for row in rows])
+    return markdown(list(rows[0]), [[figure(value) for value in row.values()] for row in rows])
