@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 
 from benchmarks.step_rows import Case, Row, Side, failure
@@ -54,14 +57,22 @@ def child_lines(side: Side, batches: Sequence[int], case: Case, allowed: float) 
         **{f"--{field.name}": [str(getattr(case, field.name))] for field in fields(case)},
     }
     words = [word for name, values in options.items() for word in (name, *values)]
+    command = [sys.executable, "-m", "benchmarks.step_time", *words]
+    # A group of its own, which what compiles for it belongs to as well, and holds its output open.
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.step_time", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
     ) as process:
-        timer = threading.Timer(allowed, process.kill)
+        timer = threading.Timer(allowed, _end, [process])
         timer.start()
         assert process.stdout is not None
-        yield from process.stdout
-        timer.cancel()
+        try:
+            yield from process.stdout
+        finally:
+            timer.cancel()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """A process that was started here, and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -73,7 +74,7 @@ def _measure_ours(side: Side, case: Case) -> Iterator[Row]:
     try:
         weights = random_weights(SIZES[case.size], PRECISIONS[side.precision], device)
     except Exception as error:  # noqa: BLE001  # recorded; the run goes on
-        yield from (failure(side, batch, _told(error)) for batch in side.batches)
+        yield from (_failed(side, batch, {}, error) for batch in side.batches)
         return
     for batch in side.batches:
         found: Row = {}
@@ -149,7 +150,8 @@ def _row(
 
 
 def _failed(side: Side, batch: int, found: Row, error: Exception) -> Row:
-    """What was measured before an error, if anything was."""
+    """What was measured before an error, if anything was; the error goes to the log."""
+    traceback.print_exception(error)
     return {**(found or failure(side, batch, "")), "note": _told(error)}
 
 

@@ -93,7 +93,7 @@ class RandomSource:
     def weight(self, name: str) -> Weight:
         """See ``WeightSource.weight``."""
         tensor = self.tensor(name)
-        if tensor.dim() < 3:
+        if tensor.dim() < 3 or self._precision.scale_dtype is None:
             return quantize(tensor, self._precision)
         # A row has scales of its own, so that many experts' rows can go at once, which takes an
         # eighth of the time that one expert after another does.
