@@ -161,13 +161,26 @@ def _reaches(value: Any, best: int, fewer: bool) -> bool:
     return bool(value <= best if fewer else value >= best)
 
 
+def _engine_cpu(record: Record) -> str:
+    """A row a checkpoint and batch; for each number of threads both sides and their ratio."""
+    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in record["rows"]:
+        shown = cells.setdefault((row["checkpoint"], row["batch"]), {})
+        label = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+        shown[f"transformers, {label}"] = row["transformers"]
+        shown[f"step, {label}"] = row["step"]
+        shown[f"x, {label}"] = row["step x"]
+    rows = [{"checkpoint": name, "batch": batch, **row} for (name, batch), row in cells.items()]
+    return _rows({"rows": rows})
+
+
 #: What a document has between its marks -> the benchmark that it is from, and how it is shown.
 TABLES: dict[str, tuple[str, Callable[[Record], str]]] = {
     "sudoku": ("sudoku", _sudoku),
+    "engine_cpu": ("engine_cpu", _engine_cpu),
     "step_time": ("step_time", step_time),
     "memory": ("memory", memory),
     "gpu_kernels": ("gpu_kernels", gpu_kernels),
-    "engine_cpu": ("engine_cpu", _rows),
     "latency": ("latency", _rows),
     "generator": ("generator", _rows),
     "graph_planted": ("graph_planted", _planted),

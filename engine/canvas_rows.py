@@ -19,6 +19,16 @@ from engine.sampler import StepSettings, confident, temperature_at
 
 R = TypeVar("R", bound="CanvasRows")
 
+#: Of fixed dtypes, since rows join others, and a caller or a file may say 1 for 1.0.
+_KNOBS = {
+    "max_steps": torch.int64,
+    "t_min": torch.float32,
+    "t_max": torch.float32,
+    "entropy_bound": torch.float32,
+    "stability": torch.int64,
+    "confidence": torch.float32,
+}
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CanvasRows:
@@ -116,17 +126,17 @@ def first_progress(
         keys: int64 [B], see ``first_keys``.
     """
 
-    def column(name: str) -> Tensor:
-        return torch.tensor([getattr(r.sampling, name) for r in requests], device=keys.device)
+    def column(name: str, dtype: torch.dtype) -> Tensor:
+        values = [getattr(r.sampling, name) for r in requests]
+        return torch.tensor(values, dtype=dtype, device=keys.device)
 
-    knobs = ("max_steps", "t_min", "t_max", "entropy_bound", "stability", "confidence")
     return {
         "draft": torch.full(free.shape, -1, device=keys.device),
         "free": free,
         "keys": keys,
         "steps": torch.zeros_like(keys),
         "unchanged": torch.zeros_like(keys),
-        **{name: column(name) for name in knobs},
+        **{name: column(name, dtype) for name, dtype in _KNOBS.items()},
     }
 
 

@@ -44,6 +44,7 @@ def capacity(
     context = min(max_context or config.max_position_embeddings, config.max_position_embeddings)
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
+    torch.cuda.empty_cache()  # what loading has used and left is free, but the driver cannot know
     free = int(torch.cuda.mem_get_info(device)[0] * _SHARE * share)
     # Recorded steps and passes take their memory from one pool, eager ones from another. Half of
     # all is for steps at most, so that there is always some for what they read.

@@ -26,7 +26,8 @@ from engine.text.state import Moved, TextState, TextStep, first_text_state
 from engine.text.step import EagerTextStepper, Surroundings, padded, text_step
 from engine.text.tensors import copy_tensors, map_tensors
 
-#: Canvases of a recorded step. Between two sizes at most a third of a step is in vain.
+#: Canvases of a recorded step, up to as many as the cache holds, and that many. Between two sizes
+#: at most a third of a step is in vain.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 #: As many of a canvas's positions as are free, rounded up to one of these parts, get logits.
 _PARTS = 4
@@ -48,20 +49,24 @@ class Recorder(Protocol):
 class CudaRecorder:
     """Records CUDA graphs, which share the memory of what they compute in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        """Ready to record what is launched on a GPU, which need not be the current one."""
+        self._device = device
         self._pool = torch.cuda.graph_pool_handle()
+        # One for all, since memory is shared only within a stream.
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __call__(self, function: Callable[[], Out]) -> tuple[Callable[[], object], Out]:
         """See ``Recorder``. A first run compiles the kernels, which cannot be recorded."""
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            function()
-        torch.cuda.current_stream().wait_stream(aside)
-        torch.cuda.empty_cache()  # what the first run took, the graph takes from its own pool
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            outputs = function()
+        with torch.cuda.device(self._device):
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                function()
+            torch.cuda.current_stream().wait_stream(self._stream)
+            torch.cuda.empty_cache()  # what the first run took, the graph takes from its own pool
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                outputs = function()
         return graph.replay, outputs
 
 
@@ -103,8 +108,11 @@ class GraphTextStepper:
             recorder: what records; None for CUDA graphs.
         """
         self._network = network
-        self._record = recorder or CudaRecorder()
+        self._record = recorder or CudaRecorder(network.weights.device)
         self._eager = EagerTextStepper(network)
+        # None is larger than the batch can be, for which memory was set aside.
+        most = min(network.cache.sizes.sequences, SIZES[-1])
+        self._sizes = (*(size for size in SIZES if size < most), most)
         self._steps: dict[_Key, _StepRecord] = {}
         self._passes: dict[tuple[int, int], tuple[_PassInputs, Callable[[], object]]] = {}
         needs = network.cache.needs(network.cache.sizes.max_context)
@@ -112,9 +120,12 @@ class GraphTextStepper:
         self._resting: tuple[object, object] = (None, None)  # what the next replay would read
 
     @torch.inference_mode()
-    def warm_up(self, max_batch: int) -> None:
-        """Record a step of every size up to so many canvases, with all positions free."""
-        for size in [s for s in SIZES if s <= max_batch]:
+    def warm_up(self) -> None:
+        """Record a step of every size, with all positions free.
+
+        The largest is first: the others find room in the memory that it has taken.
+        """
+        for size in reversed(self._sizes):
             length = self._network.config.canvas_length
             request = CanvasRequest(clamps=np.full(length, FREE, np.int64))
             embeddings = self._network.weights.embeddings.values
@@ -168,7 +179,7 @@ class GraphTextStepper:
 
     def _key(self, state: TextState, around: Surroundings) -> _Key | None:
         """The record that these canvases fit into; None, and they are stepped eagerly."""
-        canvases = _at_least(len(state), SIZES)
+        canvases = _at_least(len(state), self._sizes)
         sets = 0 if around.domain is None else _at_least(len(around.domain.sets), _SETS)
         if canvases is None or sets is None or not len(around.cells):
             return None

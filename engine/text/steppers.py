@@ -19,7 +19,7 @@ def text_stepper(network: TextNetwork) -> TextStepper:
         return EagerTextStepper(network)
     stepper = GraphTextStepper(network)
     try:
-        stepper.warm_up(network.cache.sizes.sequences)
+        stepper.warm_up()
     except RuntimeError:  # an older GPU or another build of PyTorch: slower, and as right
         log.warning("steps cannot be recorded on this GPU and are taken eagerly", exc_info=True)
         return EagerTextStepper(network)

@@ -40,5 +40,12 @@ def map_tensors(value: V, change: Callable[[Tensor], Tensor]) -> V:
 
 def copy_tensors(source: object, target: object) -> None:
     """Copy every tensor of ``source`` into that of ``target``, which has the same structure."""
-    # One launch for many tensors, not one for each.
-    torch._foreach_copy_(list(tensors_of(target)), list(tensors_of(source)))
+    by_dtype: dict[tuple[torch.dtype, torch.dtype], tuple[list[Tensor], list[Tensor]]] = {}
+    for old, new in zip(tensors_of(target), tensors_of(source), strict=True):
+        if old is not new:
+            olds, news = by_dtype.setdefault((old.dtype, new.dtype), ([], []))
+            olds.append(old)
+            news.append(new)
+    for olds, news in by_dtype.values():
+        # One launch for all, which PyTorch makes only where they are of one dtype.
+        torch._foreach_copy_(olds, news)

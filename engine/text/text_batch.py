@@ -94,9 +94,8 @@ class TextBatch(Generic[T]):
         self._encoding.append(_Running(ticket, passage, lease, passage.prompt, passage.canvas()))
 
     def clear(self) -> None:
-        """Give up all requests."""
-        for running in (*self._encoding, *self._denoising):
-            self._network.cache.release(running.lease)
+        """Give up all requests, and every page: a step that failed may have left any undone."""
+        self._network.cache.clear()
         self._encoding.clear()
         self._denoising.clear()
         self._state = self._around = None
@@ -213,11 +212,12 @@ class TextBatch(Generic[T]):
         )
 
     def _drop_cancelled(self) -> None:
-        gone = [r for r in (*self._encoding, *self._denoising) if r.ticket.cancelled]
+        # Asked once: a caller may cancel at any moment, and who leaves must give its pages back.
+        gone = {r for r in (*self._encoding, *self._denoising) if r.ticket.cancelled}
         for running in gone:
             self._network.cache.release(running.lease)
-        self._encoding = deque(r for r in self._encoding if not r.ticket.cancelled)
-        self._retain([i for i, r in enumerate(self._denoising) if not r.ticket.cancelled])
+        self._encoding = deque(r for r in self._encoding if r not in gone)
+        self._retain([i for i, r in enumerate(self._denoising) if r not in gone])
 
     def _retain(self, rows: list[int]) -> None:
         if len(rows) == len(self._denoising) or self._state is None:

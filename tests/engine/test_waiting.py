@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,4 +102,24 @@ async def test_models_wait_apart_but_share_the_limit() -> None:
     assert lane.jobs == [mine]
     line.discard(mine)  # it was taken: nothing to forget
     assert len(line) == 1
-    await asyncio.sleep(0)
+
+
+async def test_whoever_gave_up_is_not_taken_and_makes_room_in_the_line() -> None:
+    line, lane = WaitingLine(2), Places(4)
+    gone, stays, comes = job(), job(), job()
+    line.add(gone)
+    line.add(stays)
+    line.discard(gone)
+    line.add(comes)
+    line.admit("m", lane)
+    assert lane.jobs == [stays, comes]
+
+
+async def test_a_cleared_line_has_nobody_to_take() -> None:
+    line, lane = WaitingLine(2), Places(4)
+    line.add(job())
+    line.add(job(model="other"))
+    line.clear()
+    assert len(line) == 0
+    line.admit("m", lane)
+    assert lane.jobs == []

@@ -52,3 +52,11 @@ def test_too_little_for_one_short_sequence_is_said_with_numbers(
 ) -> None:
     with pytest.raises(MemoryError, match=r"MiB are left .* needs 214 MiB at the least"):
         with_free(monkeypatch, config, 10**9)
+
+
+def test_there_are_no_more_pages_than_all_sequences_can_use(
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (10**11, 0))
+    sizes = capacity(config, BFLOAT16, CUDA, CHUNKS, max_batch=3, max_context=200)
+    assert sizes == CacheSizes(sequences=3, max_context=200, full_pages=3 * 4, ring_pages=4)

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from engine.canvas import SamplingParams
 from engine.checkpoint import Checkpoint
 from engine.text.graphs import GraphTextStepper
+from engine.text.kv_cache import CacheSizes
 from engine.text.request import TextRequest
 from engine.text.tensors import copy_tensors
 from tests.engine.factories import checkpoint, plain_model
@@ -26,10 +28,12 @@ class Rerun:
 
     def __init__(self) -> None:
         self.records = self.replays = 0
+        self.outputs: list[Any] = []
 
     def __call__(self, function: Callable[[], Out]) -> tuple[Callable[[], object], Out]:
         self.records += 1
         outputs: Any = function()
+        self.outputs.append(outputs)
 
         def replay() -> None:
             self.replays += 1
@@ -62,7 +66,7 @@ def test_recorded_steps_answer_as_eager_ones(known: Checkpoint, together: int) -
     assert recorder.replays > 3 * recorder.records  # they are used again
 
 
-def test_warming_up_records_each_size_once(known: Checkpoint) -> None:
+def test_warming_up_records_each_size_once_the_largest_first(known: Checkpoint) -> None:
     recorder = Rerun()
     made: list[GraphTextStepper] = []
 
@@ -70,10 +74,29 @@ def test_warming_up_records_each_size_once(known: Checkpoint) -> None:
         made.append(GraphTextStepper(network, recorder))
         return made[0]
 
-    batch = text_batch(known, stepper=stepper)
-    made[0].warm_up(5)
-    assert recorder.records == 4  # 1, 2, 3 and 4 canvases; five are stepped as six
+    sizes = CacheSizes(sequences=5, max_context=64, full_pages=5, ring_pages=2)
+    batch = text_batch(known, sizes=sizes, stepper=stepper)
+    made[0].warm_up()
+    recorded = [len(ends[0]) for _, ends in recorder.outputs]
+    assert recorded == [5, 4, 3, 2, 1]  # nothing larger than the batch can be
     chooser = random.Random(0)
     texts = [r for r in map(random_request, [chooser] * 60) if isinstance(r, TextRequest)]
-    run(batch, [replace(r, prompt=(), max_tokens=LENGTH) for r in texts[:3]])
-    assert recorder.records == 4  # all positions of three texts of one canvas are free
+    run(batch, [replace(r, prompt=(), max_tokens=LENGTH) for r in texts[:5]])
+    assert recorder.records == 5  # all positions of five texts of one canvas are free
+
+
+def test_whole_numbers_among_the_knobs_leave_those_of_later_requests_as_they_are(
+    known: Checkpoint,
+) -> None:
+    whole = SamplingParams(max_steps=6, t_min=1, t_max=1, entropy_bound=1, confidence=0)
+    broken = SamplingParams(max_steps=6, t_min=0.4, t_max=0.7, entropy_bound=0.5, confidence=0.1)
+    first, second = (
+        TextRequest(prompt=(1,), max_tokens=LENGTH, sampling=sampling)
+        for sampling in (whole, broken)
+    )
+    (expected,) = run(text_batch(known), [second]).results
+    batch = text_batch(known, stepper=lambda network: GraphTextStepper(network, Rerun()))
+    run(batch, [first])  # recorded with these
+    (result,) = run(batch, [second]).results
+    assert np.array_equal(result.tokens, expected.tokens)
+    np.testing.assert_allclose(result.entropy, expected.entropy, atol=1e-3)

@@ -172,6 +172,54 @@ def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back
     assert batch.has_room(canvas(prompt=(1,) * 128))
 
 
+def test_a_cycle_encodes_no_more_than_its_budget_with_all_padding(known: Checkpoint) -> None:
+    encoded: list[tuple[int, int]] = []
+
+    class Noting(EagerTextStepper):
+        def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
+            encoded.append((len(pieces), max(map(len, pieces))))
+            super().encode(pieces, past)
+
+    batch = text_batch(known, chunk=8, budget=16, stepper=Noting)
+    for length in (1, 8, 1, 1, 1, 1, 9, 0):
+        batch.admit(Ticket(canvas(prompt=(3,) * length)))
+    for _ in range(5):
+        batch.step()
+    assert encoded == [(2, 8), (4, 1), (1, 8), (1, 1)]
+
+
+class CancelledWhileAsked(Ticket[Request]):
+    """A ticket that its caller cancels between two looks at it."""
+
+    looks = 0
+
+    @property
+    def cancelled(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+    @cancelled.setter
+    def cancelled(self, value: bool) -> None:
+        """What the dataclass sets at first."""
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_whoever_is_cancelled_in_the_middle_of_a_cycle_gives_its_pages_back(
+    known: Checkpoint, encoded: bool
+) -> None:
+    sizes = CacheSizes(sequences=1, max_context=64, full_pages=1, ring_pages=2)
+    batch = text_batch(known, sizes=sizes)
+    ticket = CancelledWhileAsked(canvas(prompt=(1,) * (0 if encoded else 50), max_steps=99))
+    batch.admit(ticket)
+    if encoded:
+        batch.step()
+        ticket.looks = 0
+    batch.step()
+    batch.step()
+    assert len(batch) == 0
+    assert batch.has_room(canvas(prompt=(1,) * 64))
+
+
 def test_pages_are_used_again_without_a_trace_of_their_last_owner(known: Checkpoint) -> None:
     sizes = CacheSizes(sequences=1, max_context=128, full_pages=2, ring_pages=2)
     batch = text_batch(known, sizes=sizes)
