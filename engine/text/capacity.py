@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.config import ModelConfig
+from engine.config import ConfigError, ModelConfig
 from engine.text.kv_cache import CacheSizes
 
 #: Of the free memory; the rest is for what the allocator cannot use.
@@ -33,9 +33,10 @@ def capacity(
         max_context: positions of a sequence at most; None for as many as the model knows.
 
     Raises:
+        ConfigError: a context that is chosen, or the model's, holds no canvas after a prompt.
         MemoryError: not one short sequence fits.
     """
-    context = min(max_context or config.max_position_embeddings, config.max_position_embeddings)
+    context = _context(config, max_context)
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
     memory = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
@@ -45,6 +46,18 @@ def capacity(
     sequences = max(1, min(max_batch, memory // 2 // step))
     left = memory - sequences * step
     return CacheSizes.within(config, dtype, left, sequences, context)
+
+
+def _context(config: ModelConfig, chosen: int | None) -> int:
+    """Positions of a sequence at most, as far as memory does not decide."""
+    most = config.max_position_embeddings
+    for name, got in (("max_position_embeddings", most), ("max_context", chosen or most)):
+        if got <= config.canvas_length:
+            raise ConfigError(
+                f"{name}: got {got}, accepted: more than {config.canvas_length}, so that a canvas "
+                "fits after a prompt"
+            )
+    return min(chosen or most, most)
 
 
 def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:

@@ -43,7 +43,7 @@ class CacheSizes:
         ``max_context`` shrinks.
 
         Raises:
-            MemoryError: not one page fits.
+            MemoryError: not one canvas fits after a prompt.
         """
         ring = _ring_pages(config, max_context)
         bytes_of = {kind: page_bytes(config, kind, dtype) for kind in config.layer_types}
@@ -51,10 +51,11 @@ class CacheSizes:
         if ring_bytes:
             sequences = max(1, min(sequences, memory // 2 // ring_bytes))
         room = (memory - sequences * ring_bytes) // bytes_of["full_attention"]
-        if room < 1:
+        least = _pages(config.canvas_length + 1)
+        if room < least:
             raise MemoryError(
                 f"{memory / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
-                f"{(ring_bytes + bytes_of['full_attention']) / 2**20:.0f} MiB at the least"
+                f"{(ring_bytes + least * bytes_of['full_attention']) / 2**20:.0f} MiB at the least"
             )
         context = min(max_context, room * PAGE)
         return cls(sequences, context, min(room, sequences * _pages(context)), ring)
