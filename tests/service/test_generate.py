@@ -245,6 +245,14 @@ async def test_a_template_that_fails_is_told_with_its_words(stub, texts):
     assert said.startswith("the chat template of 'writer': ")
 
 
+async def test_a_template_that_writes_far_more_than_is_said_is_refused(stub, texts):
+    texts["writer"] = writer("{{ 'x' * 2097153 }}")
+    assert await refused(stub.Generate(ask(messages=HELLO))) == (
+        "messages",
+        "the chat template of 'writer': wrote 2097153 characters, accepted: at most 2097152",
+    )
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
