@@ -19,6 +19,7 @@ Request = canvas_pb2.GenerateRequest
 Message = canvas_pb2.ChatMessage
 Sampling = canvas_pb2.Sampling
 ANSWER = "The cat é 猫"
+CONTEXT = WRITER.max_context
 HELLO = [Message(role="user", content="the dog")]
 
 
@@ -268,6 +269,19 @@ async def test_too_long_a_text_is_refused_before_it_is_encoded(
     field, description = await refused(stub.Generate(ask(**form)))
     assert field == next(iter(form))
     assert said in description
+
+
+@pytest.mark.parametrize("method", ["Generate", "Denoise"])
+async def test_more_tokens_than_the_context_are_refused_before_they_are_read(
+    stub, monkeypatch, method
+):
+    monkeypatch.setattr(prompts, "_known", None)  # what is called fails
+    kind = Request if method == "Generate" else canvas_pb2.DenoiseRequest
+    call = getattr(stub, method)(kind(model="writer", prompt_tokens=[1] * (CONTEXT + 1)))
+    assert await refused(call) == (
+        "prompt_tokens",
+        f"got {CONTEXT + 1} tokens, accepted: fewer than the context of {CONTEXT}",
+    )
 
 
 async def test_what_the_engine_refuses_of_a_prompt_is_named_as_in_the_request(stub, engine):
