@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS, ROOT
+from benchmarks.markdown import figure, markdown
+from benchmarks.report_text import gpu_kernels, memory, step_time
 
 DOCUMENTS = (
     ROOT / "README.md",
@@ -20,18 +23,26 @@ DOCUMENTS = (
     *(ROOT / "solvers").glob("**/checkpoint/MODEL_CARD.md"),
 )
 Record = dict[str, Any]
+#: What a document says where there are no results.
+NOT_MEASURED = "not measured yet"
 
 
 def main() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for name, (benchmark, table) in TABLES.items():
-            path = RESULTS / f"{benchmark}.json"
-            if path.exists() and f"<!-- {name} -->" in text:
-                record = json.loads(path.read_text(encoding="utf-8"))
-                text = _fill(text, name, f"{table(record)}\n\n{_provenance(record)}")
+            if f"<!-- {name} -->" in text:
+                text = _fill(text, name, _content(RESULTS / f"{benchmark}.json", table))
         document.write_text(text, encoding="utf-8")
         print(document)
+
+
+def _content(path: Path, table: Callable[[Record], str]) -> str:
+    """What a document says of a benchmark, whose results may not be there."""
+    if not path.exists():
+        return NOT_MEASURED
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return f"{table(record)}\n\n{_provenance(record)}"
 
 
 def _fill(text: str, name: str, content: str) -> str:
@@ -55,7 +66,7 @@ def _sudoku(record: Record) -> str:
     shown: list[tuple[str, str, Callable[[Record], str]]] = [
         *((effort, effort, partial(_share, "solved")) for effort in efforts),
         ("by model / guided / exact", "default", _by_method),
-        ("default, puzzles/s", "default", lambda row: _shown(row["puzzles/s"])),
+        ("default, puzzles/s", "default", lambda row: figure(row["puzzles/s"])),
     ]
 
     def line(name: str) -> list[str]:
@@ -64,7 +75,7 @@ def _sudoku(record: Record) -> str:
         return [f"{name} ({count:,})", *(show(r) if r else "not measured" for r, show in rows)]
 
     wrong = sum(row["wrong"] for row in record["rows"])
-    table = _markdown(["solved", *(title for title, *_ in shown)], [line(name) for name in lists])
+    table = markdown(["solved", *(title for title, *_ in shown)], [line(name) for name in lists])
     return f"{table}\n\nWrong answers, all rows: {wrong}."
 
 
@@ -79,18 +90,7 @@ def _share(of: str, row: Record) -> str:
 
 def _rows(record: Record) -> str:
     rows = record["rows"]
-    return _markdown(list(rows[0]), [[_shown(value) for value in row.values()] for row in rows])
-
-
-def _shown(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(list(rows[0]), [[figure(value) for value in row.values()] for row in rows])
 
 
 def _planted(record: Record, problem: str = "") -> str:
@@ -104,13 +104,13 @@ def _planted(record: Record, problem: str = "") -> str:
         found = [cells.get((kind, way)) for way in ways]
         shares = [_solved(row) if row else "" for row in found]
         default = cells[kind, "default"]
-        speed = [_shown(float(default["graphs/s"])), _shown(float(default["longest s"]))]
+        speed = [figure(float(default["graphs/s"])), figure(float(default["longest s"]))]
         return [f"{kind} ({default['graphs']:,})", *shares, *speed]
 
     header = ["solved", *ways, "default, graphs/s", "default, longest s, 64 in flight"]
     wrong = sum(row["wrong"] for row in rows)
     return (
-        f"{_markdown(header, [line(kind) for kind in kinds])}\n\nWrong answers, all rows: {wrong}."
+        f"{markdown(header, [line(kind) for kind in kinds])}\n\nWrong answers, all rows: {wrong}."
     )
 
 
@@ -151,7 +151,7 @@ def _public(record: Record, other: str, fewer: bool) -> str:
     wrong = sum(row["wrong"] for row in record["rows"])
     lines = [line(name, rows) for name, rows in groups.items() if rows]
     limit = f"{record['limit_s']:g} seconds a graph at most, for default and CP-SAT each."
-    return f"{_markdown(header, lines)}\n\n{limit} Wrong answers, all rows: {wrong}."
+    return f"{markdown(header, lines)}\n\n{limit} Wrong answers, all rows: {wrong}."
 
 
 def _reaches(value: Any, best: int, fewer: bool) -> bool:
@@ -161,10 +161,26 @@ def _reaches(value: Any, best: int, fewer: bool) -> bool:
     return bool(value <= best if fewer else value >= best)
 
 
+def _engine_cpu(record: Record) -> str:
+    """A row a checkpoint and batch; for each number of threads both sides and their ratio."""
+    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in record["rows"]:
+        shown = cells.setdefault((row["checkpoint"], row["batch"]), {})
+        label = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+        shown[f"transformers, {label}"] = row["transformers"]
+        shown[f"step, {label}"] = row["step"]
+        shown[f"x, {label}"] = row["step x"]
+    rows = [{"checkpoint": name, "batch": batch, **row} for (name, batch), row in cells.items()]
+    return _rows({"rows": rows})
+
+
 #: What a document has between its marks -> the benchmark that it is from, and how it is shown.
 TABLES: dict[str, tuple[str, Callable[[Record], str]]] = {
     "sudoku": ("sudoku", _sudoku),
-    "engine_cpu": ("engine_cpu", _rows),
+    "engine_cpu": ("engine_cpu", _engine_cpu),
+    "step_time": ("step_time", step_time),
+    "memory": ("memory", memory),
+    "gpu_kernels": ("gpu_kernels", gpu_kernels),
     "latency": ("latency", _rows),
     "generator": ("generator", _rows),
     "graph_planted": ("graph_planted", _planted),

@@ -83,13 +83,14 @@ class CanvasLane:
         arrivals, self._arrivals = self._arrivals, {}
         news: list[News] = []
         for layout in {**self._batches, **arrivals}:
+            running = self._batches.get(layout)
+            there = [*(running.tickets if running else ()), *arrivals.get(layout, ())]
             try:
                 news += self._advance(layout, arrivals.get(layout, ()))
             except Exception as error:
                 log.exception("batch_failed", task=self._model.config.task)
-                batch = self._batches.pop(layout, None)
-                lost = {*(batch.tickets if batch else ()), *arrivals.get(layout, ())}
-                news += [(job, DenoisingError(f"a step failed: {error}")) for job in lost]
+                self._batches.pop(layout, None)
+                news += [(job, DenoisingError(f"a step failed: {error}")) for job in there]
                 check_device(self._model.device)
         return news
 

@@ -192,5 +192,5 @@ def _read_generation(path: Path, config: ModelConfig) -> GenerationParams:
     try:
         data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return GenerationParams.from_json(data, config)
-    except (ValueError, TypeError, AttributeError) as error:  # not JSON, or values of other types
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # of what it holds
         raise CheckpointError(f"{path}: {error}") from None

@@ -162,13 +162,13 @@ class Engine:
 
     def _cycle(self, name: str, lane: Lane) -> None:
         """Step a model; one that fails loses what it works on, and must not end the others."""
+        there = lane.jobs  # before: a cycle that fails may have let go of some without a word
         try:
             tell(lane.cycle())
         except Exception as error:
             log.exception("step_failed", model=name)
-            lost = lane.jobs
             lane.clear()
-            tell([(job, DenoisingError(f"a step failed: {error}")) for job in lost])
+            tell([(job, DenoisingError(f"a step failed: {error}")) for job in there])
             check_device(self._models[name].info.device)
 
     def _fail_all(self) -> None:

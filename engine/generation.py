@@ -9,6 +9,7 @@ from engine.canvas import SamplingParams
 from engine.config import ModelConfig
 
 _SAMPLER = "EntropyBoundSamplerConfig"
+_COUNTS = ("max_new_tokens", "max_denoising_steps", "stability_threshold")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,11 @@ class GenerationParams:
         """Read a ``generation_config.json``; what is absent or null falls to the defaults.
 
         Raises:
-            ValueError: a value out of range, or a sampler other than the entropy-bound one.
+            ValueError: a value out of range or of another type, or a sampler other than the
+                entropy-bound one.
         """
+        for name in _COUNTS:
+            _check_count(name, data.get(name))
         sampler = data.get("sampler_config") or {}
         if sampler.get("_cls_name", _SAMPLER) != _SAMPLER:
             raise ValueError(
@@ -51,7 +55,7 @@ class GenerationParams:
         return cls(
             sampling=SamplingParams(**{k: v for k, v in given.items() if v is not None}),
             max_new_tokens=data.get("max_new_tokens") or cls.max_new_tokens,
-            eos_token_ids=config.eos_token_id if eos is None else _as_tuple(eos),
+            eos_token_ids=_as_tuple(config.eos_token_id if eos is None else eos),
             pad_token_id=config.pad_token_id if pad is None else pad,
         )
 
@@ -76,5 +80,15 @@ class GenerationParams:
         }
 
 
-def _as_tuple(value: int | list[int]) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
+def _check_count(name: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, int) or value < 0):
+        raise ValueError(f"{name}: got {value!r}, accepted: an integer of at least 0")
+
+
+def _as_tuple(value: Any) -> tuple[int, ...]:
+    """The end tokens. Raises: ValueError, one is no token."""
+    tokens = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for token in tokens:
+        if not isinstance(token, int) or not 0 <= token < 2**31:
+            raise ValueError(f"eos_token_id: got {token!r}, accepted: tokens, 0 to 2^31 - 1")
+    return tokens

@@ -19,6 +19,7 @@ from engine.kernels.cpu_stepper import CpuStepper
 from engine.lane import Lane
 from engine.limits import EngineLimits
 from engine.text.capacity import capacity
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import KVCache
 from engine.text.network import TextNetwork
 from engine.text.steppers import text_stepper
@@ -28,9 +29,8 @@ from engine.text.text_lane import TextLane
 
 AnyCheckpoint = Checkpoint | TextCheckpoint
 
-#: Tokens of one sequence that are encoded between two steps, and of all, by kind of device. As
-#: many as cost about as much as a step of a few canvases.
-_CHUNKS = {"cpu": (128, 128), "cuda": (512, 1024)}
+#: Parameters; torch's threads spend more time on each other than on smaller models.
+_WORTH_THREADS = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,13 @@ class LoadedModel:
         info: what callers may know.
         lane: its requests.
         compiled: whether its steps are compiled code for the CPU.
+        threaded: whether torch computes its steps faster with several threads.
     """
 
     info: ModelInfo
     lane: Lane
     compiled: bool
+    threaded: bool
 
 
 def open_models(
@@ -57,28 +59,28 @@ def open_models(
         MemoryError: a text model leaves no memory for a single short sequence.
     """
     with log_compilation():
-        models = {name: _open(name, known, limits) for name, known in checkpoints.items()}
+        models = {}
+        texts = sum(known.config.task == TEXT_TASK for known in checkpoints.values())
+        for name, known in checkpoints.items():
+            models[name] = _open(name, known, limits, 1 / max(1, texts))
+            texts -= known.config.task == TEXT_TASK
         if any(model.compiled for model in models.values()):
             compile_guides()
     return models
 
 
 def torch_threads(models: Iterable[LoadedModel], limits: EngineLimits) -> int:
-    """How many threads torch is given.
-
-    Beside compiled code only small tensors are left to torch, for which its threads would only
-    wait for each other.
-    """
-    if all(model.compiled for model in models):
+    """How many threads torch is given: one where only small tensors are left to it."""
+    if not any(model.threaded for model in models):
         return 1
     return limits.threads or min(usable_cores(), torch.get_num_threads())
 
 
-def _open(name: str, checkpoint: AnyCheckpoint, limits: EngineLimits) -> LoadedModel:
+def _open(name: str, checkpoint: AnyCheckpoint, limits: EngineLimits, share: float) -> LoadedModel:
     if isinstance(checkpoint, TextCheckpoint):
-        return _open_text(name, checkpoint, limits)
+        return _open_text(name, checkpoint, limits, share)
     if checkpoint.config.task == TEXT_TASK:
-        return _open_text(name, TextCheckpoint.of(checkpoint), limits)
+        return _open_text(name, TextCheckpoint.of(checkpoint), limits, share)
     return _open_canvas(name, checkpoint, limits)
 
 
@@ -98,15 +100,29 @@ def _open_canvas(name: str, checkpoint: Checkpoint, limits: EngineLimits) -> Loa
         max_batch=limits.max_batch,
         max_queue=limits.max_queue,
     )
-    return LoadedModel(info, CanvasLane(model, fast, limits.max_batch), compiled)
+    lane = CanvasLane(model, fast, limits.max_batch)
+    threaded = not compiled and _is_threaded(model.device, info.parameters)
+    return LoadedModel(info, lane, compiled=compiled, threaded=threaded)
 
 
-def _open_text(name: str, checkpoint: TextCheckpoint, limits: EngineLimits) -> LoadedModel:
+def _open_text(
+    name: str, checkpoint: TextCheckpoint, limits: EngineLimits, share: float
+) -> LoadedModel:
+    """A text model with its share of the memory that is free, of which it takes what it can use."""
     config, weights = checkpoint.config, checkpoint.weights
-    sizes = capacity(config, weights.dtype, weights.device, limits.max_batch, limits.max_context)
+    chunks = Chunks.on(weights.device)
+    sizes = capacity(
+        config,
+        weights.dtype,
+        weights.device,
+        chunks,
+        max_batch=limits.max_batch,
+        max_context=limits.max_context,
+        share=share,
+    )
     network = TextNetwork(config, weights, KVCache(config, sizes, weights.dtype, weights.device))
     stepper = text_stepper(network)
-    batch: TextBatch[Job] = TextBatch(network, stepper, *_CHUNKS[weights.device.type])
+    batch: TextBatch[Job] = TextBatch(network, stepper, chunks)
     info = ModelInfo(
         name=name,
         task=config.task,
@@ -121,4 +137,9 @@ def _open_text(name: str, checkpoint: TextCheckpoint, limits: EngineLimits) -> L
         max_context=sizes.max_context,
     )
     lane = TextLane(config, batch, sizes.sequences, sizes.max_context)
-    return LoadedModel(info, lane, compiled=False)
+    threaded = _is_threaded(weights.device, checkpoint.parameters)
+    return LoadedModel(info, lane, compiled=False, threaded=threaded)
+
+
+def _is_threaded(device: torch.device, parameters: int) -> bool:
+    return device.type == "cpu" and parameters >= _WORTH_THREADS

@@ -92,7 +92,7 @@ def _read_index(path: Path) -> dict[str, str]:
     try:
         index = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         return {str(name): str(file) for name, file in index.items()}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(
             f"{path} is not a safetensors index: expected an object with a weight_map"
         ) from None
@@ -147,5 +147,5 @@ def _parse_header(path: Path, raw: bytes, start: int) -> list[StoredTensor]:
             for name, entry in json.loads(raw).items()
             if name != "__metadata__"
         ]
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{path} is not a safetensors file: its header is damaged") from None

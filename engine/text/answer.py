@@ -44,21 +44,21 @@ class Answer:
         self._thought = TextStream(pieces, tokenizer.special_ids)
         self._text = TextStream(pieces, tokenizer.special_ids)
         self._inside = False
-        self._name: str | None = None  # of the channel as far as it is known; None after its line
+        self._naming = False  # whether the line that names the channel goes on
         for token in _open_channel(prompt, self._begin, tokenizer.special_ids):
             self.push(token)
 
     def push(self, token: int) -> Part:
         """Take a token; what can be said for certain since the last one."""
         if token == self._begin and not self._inside:
-            self._inside, self._name = True, ""
+            self._inside = self._naming = True
             return _NOTHING
         if not self._inside:
             return Part("", self._text.push(token))
         if token != self._end:
             return Part(self._unnamed(self._thought.push(token)))
         rest = self._unnamed(self._thought.flush())
-        self._inside, self._name = False, None
+        self._inside = self._naming = False
         return Part(rest)
 
     def push_all(self, tokens: Iterable[int], *, last: bool = False) -> Part:
@@ -80,10 +80,10 @@ class Answer:
 
     def _unnamed(self, text: str) -> str:
         """Leave out the line that names the channel."""
-        if self._name is None:
+        if not self._naming:
             return text
-        name, line_feed, rest = (self._name + text).partition("\n")
-        self._name = None if line_feed else name
+        _, line_feed, rest = text.partition("\n")
+        self._naming = not line_feed
         return rest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.config import ModelConfig
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes
 
 #: Of the free memory; the rest is for what the allocator cannot use.
@@ -20,8 +21,11 @@ def capacity(
     config: ModelConfig,
     dtype: torch.dtype,
     device: torch.device,
+    chunks: Chunks,
+    *,
     max_batch: int,
     max_context: int | None = None,
+    share: float = 1.0,
 ) -> CacheSizes:
     """Decide once, after the weights are loaded, so that load waits and memory never runs out.
 
@@ -29,8 +33,10 @@ def capacity(
         config: of the model.
         dtype: of activations, keys and values.
         device: where the weights are.
+        chunks: how much is encoded between two steps.
         max_batch: sequences at most.
         max_context: positions of a sequence at most; None for as many as the model knows.
+        share: of what is free, for this model; others are opened after it.
 
     Raises:
         MemoryError: not one short sequence fits.
@@ -39,13 +45,20 @@ def capacity(
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
     torch.cuda.empty_cache()  # what loading has used and left is free, but the driver cannot know
-    memory = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
-    # Recorded steps and eager ones take their memory from two pools. Half of all is for them at
-    # most, so that there is always some for what they read.
+    free = int(torch.cuda.mem_get_info(device)[0] * _SHARE * share)
+    # Recorded steps and passes take their memory from one pool, eager ones from another. Half of
+    # all is for steps at most, so that there is always some for what they read.
+    memory = free - 2 * encoding_bytes(config, dtype, chunks)
     step = 2 * step_bytes(config, dtype)
     sequences = max(1, min(max_batch, memory // 2 // step))
     left = memory - sequences * step
     return CacheSizes.within(config, dtype, left, sequences, context)
+
+
+def encoding_bytes(config: ModelConfig, dtype: torch.dtype, chunks: Chunks) -> int:
+    """Bytes that an encoding pass takes; a recorded one is up to twice its budget wide."""
+    tokens = 2 * max(chunks.size, chunks.budget)
+    return tokens * _ACTIVATIONS * config.hidden_size * dtype.itemsize
 
 
 def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:

@@ -52,17 +52,14 @@ class ChatTemplate:
             TokenizerError: it is no template.
         """
         path = folder / TEMPLATE_FILE
-        if path.exists():
-            source = path.read_text(encoding="utf-8")
-        else:
+        if not path.exists():
             path = folder / CONFIG_FILE
-            found = _default(read_config(folder).get("chat_template"))
-            if found is None:
-                return None
-            source = found
         try:
-            return cls(_environment().from_string(source), names)
-        except TemplateError as error:
+            source = _source(path)
+            return None if source is None else cls(_environment().from_string(source), names)
+        except TokenizerError:
+            raise
+        except Exception as error:  # noqa: BLE001  # compiling computes constants, which may fail
             raise TokenizerError(f"{path}: the chat template cannot be read: {error}") from None
 
     def render(self, messages: Sequence[ChatMessage], **variables: object) -> str:
@@ -77,7 +74,7 @@ class ChatTemplate:
         """
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
         try:
-            return self.template.render(
+            text = self.template.render(
                 messages=turns,
                 tools=None,
                 documents=None,
@@ -85,8 +82,11 @@ class ChatTemplate:
                 **self.names,
                 **variables,
             )
+            text.encode()  # a template can write half a character
         except Exception as error:  # a template is a program, and may fail in any way
-            raise ChatTemplateError(str(error) or type(error).__name__) from error
+            said = str(error) or type(error).__name__
+            raise ChatTemplateError(said.encode(errors="replace").decode()) from error
+        return text
 
 
 class _Generation(Extension):
@@ -110,10 +110,20 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
+def _source(path: Path) -> str | None:
+    """The template of a file of its own, or of the tokenizer's config; None if that has none."""
+    if path.name == TEMPLATE_FILE:
+        return path.read_text(encoding="utf-8")
+    return _default(read_config(path.parent).get("chat_template"))
+
+
 def _default(entry: Any) -> str | None:
     """The template of an entry: one as it is, or the default of several with names."""
     if isinstance(entry, list):
-        entry = {item.get("name"): item.get("template") for item in entry}
+        named = (item for item in entry if isinstance(item, dict))
+        entry = next(
+            (item.get("template") for item in named if item.get("name") == "default"), None
+        )
     if isinstance(entry, dict):
         entry = entry.get("default")
     return entry if isinstance(entry, str) else None

@@ -52,9 +52,10 @@ class CacheSizes:
             sequences = max(1, min(sequences, memory // 2 // ring_bytes))
         room = (memory - sequences * ring_bytes) // bytes_of["full_attention"]
         if room < 1:
+            left, least = max(0, memory), ring_bytes + bytes_of["full_attention"]
             raise MemoryError(
-                f"{memory / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
-                f"{(ring_bytes + bytes_of['full_attention']) / 2**20:.0f} MiB at the least"
+                f"{left / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
+                f"{least / 2**20:.0f} MiB at the least"
             )
         context = min(max_context, room * PAGE)
         return cls(sequences, context, min(room, sequences * _pages(context)), ring)
@@ -95,7 +96,9 @@ class KVCache:
                 (counts[layer.layer_type], PAGE, layer.num_key_value_heads, layer.head_dim)
             ]
         )
-        self._free = {kind: list(range(counts[kind])) for kind in config.layer_types}
+        self._counts = {kind: counts[kind] for kind in config.layer_types}
+        self._free: dict[LayerType, list[int]] = {}
+        self.clear()
 
     def needs(self, positions: int) -> dict[LayerType, int]:
         """Pages of a sequence of so many cached positions, by layer type."""
@@ -103,7 +106,7 @@ class KVCache:
             "full_attention": _pages(positions),
             "sliding_attention": self.sizes.ring_pages,
         }
-        return {kind: wanted[kind] for kind in self._free}
+        return {kind: wanted[kind] for kind in self._counts}
 
     def has_room(self, positions: int) -> bool:
         """Whether a sequence of so many cached positions can be taken in now."""
@@ -122,6 +125,10 @@ class KVCache:
         """Take a sequence's pages back."""
         for kind, pages in lease.pages.items():
             self._free[kind] += pages
+
+    def clear(self) -> None:
+        """Take all pages back, whoever holds them."""
+        self._free = {kind: list(range(count)) for kind, count in self._counts.items()}
 
 
 def page_bytes(config: ModelConfig, kind: LayerType, dtype: torch.dtype) -> int:

@@ -22,6 +22,7 @@ from torch import Tensor
 from engine.canvas import CanvasRequest, CanvasResult, Draft, FinishReason
 from engine.canvas_rows import reason
 from engine.domain_sets import DomainSets
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import Lease
 from engine.text.network import Past, TextNetwork
 from engine.text.passage import Passage, cached_positions, passage_of
@@ -54,20 +55,17 @@ class _Running(Generic[T]):
 class TextBatch(Generic[T]):
     """The running requests of one text model."""
 
-    def __init__(self, network: TextNetwork, stepper: TextStepper, chunk: int, budget: int) -> None:
+    def __init__(self, network: TextNetwork, stepper: TextStepper, chunks: Chunks) -> None:
         """Start empty.
 
         Args:
             network: weights and cache.
             stepper: takes the steps and encodes.
-            chunk: S, tokens of one sequence that a pass encodes at most. What a sequence's tokens
-                are cut into depends on nothing else, so that it computes the same in any company.
-            budget: tokens that are encoded between two steps, of all sequences, each padded to
-                the longest; but one chunk at the least.
+            chunks: how much is encoded between two steps.
         """
         self._network = network
         self._stepper = stepper
-        self._chunk, self._budget = chunk, budget
+        self._chunks = chunks
         self._length = network.config.canvas_length
         self._encoding: deque[_Running[T]] = deque()
         self._denoising: list[_Running[T]] = []
@@ -96,9 +94,8 @@ class TextBatch(Generic[T]):
         self._encoding.append(_Running(ticket, passage, lease, passage.prompt, passage.canvas()))
 
     def clear(self) -> None:
-        """Give up all requests."""
-        for running in (*self._encoding, *self._denoising):
-            self._network.cache.release(running.lease)
+        """Give up all requests, and every page: a step that failed may have left any undone."""
+        self._network.cache.clear()
         self._encoding.clear()
         self._denoising.clear()
         self._state = self._around = None
@@ -121,14 +118,15 @@ class TextBatch(Generic[T]):
         """One chunk of each of the first sequences, as many as the budget allows, in turn."""
         chosen: list[_Running[T]] = []
         longest = 0
-        for running in [waiting for waiting in self._encoding if waiting.pending]:
-            longest = max(longest, min(self._chunk, len(running.pending)))
-            if chosen and longest * (len(chosen) + 1) > self._budget:
-                break
-            chosen.append(running)
+        for running in self._encoding:
+            size = min(self._chunks.size, len(running.pending))
+            padded = (len(chosen) + 1) * max(longest, size)
+            if size and (not chosen or padded <= self._chunks.budget):
+                chosen.append(running)
+                longest = max(longest, size)
         if not chosen:
             return
-        pieces = [running.pending[: self._chunk] for running in chosen]
+        pieces = [running.pending[: self._chunks.size] for running in chosen]
         self._stepper.encode(pieces, self._past(chosen))
         for running, piece in zip(chosen, pieces, strict=True):
             running.cached += len(piece)

@@ -121,7 +121,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        json.dumps(config, ensure_ascii=False).encode()  # JSON can spell half a character
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: {error}") from None
     if not isinstance(config, dict):
         raise TokenizerError(f"{path}: holds no JSON object")

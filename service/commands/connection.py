@@ -17,15 +17,15 @@ from service.settings import load_settings
 
 @asynccontextmanager
 async def connect(
-    server: str | None, models: Sequence[Path] = ()
+    server: str | None, models: Sequence[Path | str] = ()
 ) -> AsyncIterator[grpc.aio.Channel]:
     """Open a channel.
 
     Args:
         server: ``host:port`` of a running server; None starts one in this process, on a free
             loopback port, and stops it afterwards.
-        models: checkpoint folders for a server that is started here; none leaves them to the
-            environment and to what is bundled.
+        models: checkpoint folders or Hub names for a server that is started here; none leaves them
+            to the environment and to what is bundled.
     """
     if server is not None:
         async with grpc.aio.insecure_channel(server) as channel:

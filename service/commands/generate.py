@@ -25,6 +25,7 @@ from service.commands.sampling_options import (
 )
 from service.commands.server_option import ServerOption, TimeoutOption, naming_timeout
 from service.commands.text_view import harmless, headline, watch_text
+from service.model_source import ModelSource
 from service.settings import load_settings
 
 
@@ -42,7 +43,8 @@ def generate(
         typer.Option(
             "--model",
             "-m",
-            help="Checkpoint folder; with --server the name of a model that it has loaded.",
+            help="Checkpoint folder, or a name on the Hugging Face Hub as ORG/NAME; with --server "
+            "the name of a model that it has loaded.",
             show_default="the first that generates text",
         ),
     ] = None,
@@ -131,9 +133,9 @@ async def _generate(
     server: str | None,
     timeout: float | None,
 ) -> int:
-    folders = _folders(server, model)
-    name = folders[0].resolve().name if folders else model
-    async with connect(server, folders) as channel:
+    served = _served(server, model)
+    name = ModelSource.parse(served[0]).name if served else model
+    async with connect(server, served) as channel:
         request = request_for(text, await _model(channel, name), *form)
         request.MergeFrom(options)
         stub = canvas_pb2_grpc.CanvasStub(channel)
@@ -183,7 +185,7 @@ def _read() -> str:
     return sys.stdin.read().removesuffix("\n")
 
 
-def _folders(server: str | None, model: str | None) -> Sequence[Path]:
+def _served(server: str | None, model: str | None) -> Sequence[str]:
     """What a server that is started here is to serve; nothing where the settings say it.
 
     Raises:
@@ -191,13 +193,13 @@ def _folders(server: str | None, model: str | None) -> Sequence[Path]:
     """
     if server is not None:
         return ()
-    if model is not None and Path(model).is_dir():
-        return (Path(model),)
+    if model is not None and ("/" in model or Path(model).is_dir()):
+        return (model,)
     if not load_settings().models:
         given = "is absent" if model is None else f"got {model!r}"
         fail(
             f"--model: {given}, accepted: the folder of a text checkpoint, of which none is "
-            "bundled; or with --server the name of a model"
+            "bundled; a name on the Hugging Face Hub; or with --server the name of a model"
         )
     return ()
 

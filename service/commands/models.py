@@ -23,7 +23,10 @@ def models(
         ),
     ] = False,
 ) -> None:
-    """List the models of a server: task, size, digest (its first 12 characters), device, limits."""
+    """List the models of a server: task, size, digest (its first 12 characters), device, tokens.
+
+    Tokens are those of a canvas, and after the slash those of a text model's whole context.
+    """
     run(_models(server, json))
 
 
@@ -49,10 +52,16 @@ def _lines(response: models_pb2.ListModelsResponse) -> Iterator[str]:
             model.weights_digest[:12],
             model.device,
             model.precision,
-            str(model.canvas_length),
+            _tokens(model),
         )
         for model in response.models
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def _tokens(model: models_pb2.Model) -> str:
+    """Of a canvas; and of a context, where there are prompts."""
+    context = f"/{model.max_context}" if model.max_context else ""
+    return f"{model.canvas_length}{context}"

@@ -241,6 +241,12 @@ def test_generation_defaults_fall_to_the_architectures(saved: Path, folder: Path
         ('{"t_min": "warm"}', "generation_config.json"),
         ("[]", "generation_config.json"),
         ("{", "generation_config.json"),
+        ("[" * 100_000, "generation_config.json"),
+        ('{"max_new_tokens": -1}', "max_new_tokens: got -1, accepted: an integer of at least 0"),
+        ('{"max_new_tokens": "many"}', "max_new_tokens: got 'many'"),
+        ('{"max_denoising_steps": 7.5}', "max_denoising_steps: got 7.5"),
+        ('{"eos_token_id": [1, "a"]}', "eos_token_id: got 'a', accepted: tokens"),
+        ('{"eos_token_id": 1e99}', r"eos_token_id: got 1e\+99"),
     ],
 )
 def test_generation_defaults_that_cannot_be_used_are_refused(

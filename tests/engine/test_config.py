@@ -186,7 +186,12 @@ def test_a_missing_size_is_named(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not JSON"), ("[]", "JSON list, expected an object"), (None, "does not exist")],
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "JSON list, expected an object"),
+        (None, "does not exist"),
+    ],
 )
 def test_a_file_that_holds_no_config_is_refused(
     text: str | None, message: str, tmp_path: Path

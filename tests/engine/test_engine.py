@@ -1,6 +1,7 @@
 """The engine in its thread: submitting, streaming, cancelling, failing."""
 
 import asyncio
+import copy
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,8 @@ from engine.limits import EngineLimits
 from engine.stepper import EagerStepper
 from engine.text.request import TextRequest
 from engine.text.step import EagerTextStepper
+from engine.text.text_batch import TextBatch
+from engine.text.text_lane import TextLane
 from tests.engine.factories import (
     RELATIONS,
     checkpoint,
@@ -129,6 +132,49 @@ async def test_a_failing_batch_fails_its_own_canvases_alone(
     assert (await engine.denoise("latin", latin_request())).steps >= 1
 
 
+def fail_after(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
+    """Let a method do its work and then fail."""
+    whole = getattr(kind, name)
+
+    def failing(*args: object) -> None:
+        whole(*args)
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(kind, name, failing)
+
+
+async def test_a_batch_that_fails_as_a_canvas_leaves_answers_that_canvas_too(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_after(monkeypatch, CanvasBatch, "step")
+    last = latin_request(constraint=None, sampling=SamplingParams(max_steps=1))
+    with pytest.raises(DenoisingError, match="boom"):
+        await asyncio.wait_for(engine.denoise("latin", last), 5)
+
+
+@pytest.mark.parametrize("where", ["_encode", "_begin_canvases", "_go_on"])
+async def test_a_text_step_that_fails_halfway_answers_all_and_keeps_no_page(
+    text_engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    lane = text_engine._models["text"].lane
+    assert isinstance(lane, TextLane)
+    free = copy.deepcopy(lane._batch._network.cache._free)
+    texts = [
+        TextRequest(prompt=(1, 2), max_tokens=most, sampling=SamplingParams(max_steps=1))
+        for most in (3, 128)
+    ]
+    with monkeypatch.context() as patch:
+        if where == "_begin_canvases":
+            patch.setattr("engine.text.text_batch.first_text_state", None)
+        else:
+            fail_after(patch, TextBatch, where)
+        tasks = [text_engine.generate("text", text) for text in texts]
+        ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [type(error) for error in ended] == [DenoisingError] * 2
+    assert {kind: sorted(pages) for kind, pages in lane._batch._network.cache._free.items()} == free
+    assert len((await text_engine.generate("text", texts[0])).tokens) == 3
+
+
 async def test_stopping_fails_what_is_under_way_and_refuses_more() -> None:
     engine = Engine({"latin": checkpoint(small_model())})
     endless = latin_request(constraint=None, sampling=ENDLESS)
@@ -196,18 +242,21 @@ def three_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(
-    ("names", "threads", "expected"),
+    ("names", "threads", "small", "expected"),
     [
-        ("latin", None, 1),
-        ("latin", 2, 1),
-        ("free", None, min(3, usable_cores())),
-        ("free", 2, 2),
-        ("latin free", None, min(3, usable_cores())),
+        ("latin", None, False, 1),
+        ("latin", 2, False, 1),
+        ("free", None, False, min(3, usable_cores())),
+        ("free", 2, False, 2),
+        ("latin free", None, False, min(3, usable_cores())),
+        ("latin free", 2, True, 1),
     ],
 )
-async def test_torch_has_one_thread_where_all_is_compiled_and_else_as_many_as_allowed(
-    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, expected: int
+async def test_torch_has_one_thread_where_all_is_compiled_or_small_and_else_as_many_as_allowed(
+    monkeypatch: pytest.MonkeyPatch, names: str, threads: int | None, small: bool, expected: int
 ) -> None:
+    if not small:
+        monkeypatch.setattr("engine.models._WORTH_THREADS", 1)
     seen: set[int] = set()
     step = CanvasBatch.step
 

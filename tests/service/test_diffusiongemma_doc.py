@@ -25,7 +25,8 @@ from engine.generation import GenerationParams
 from engine.model import parameter_shapes
 from engine.precision.precision import Precision
 from engine.precision.quantization import Quantization, is_quantized
-from engine.text.capacity import capacity, step_bytes
+from engine.text.capacity import capacity, encoding_bytes, step_bytes
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import PAGE as POSITIONS
 from engine.text.kv_cache import CacheSizes, page_bytes
 from service.commands.app import app
@@ -134,6 +135,8 @@ def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
     assert f"layers that see everything | {a_position:,} |" in TEXT
     assert f"window of 1,024 | {ring / 1e6:.1f} MB, whatever its length |" in TEXT
     assert f"prompt of 2,048 tokens | {(full + ring) / 1e6:.1f} MB |" in TEXT
+    passes = encoding_bytes(config, BFLOAT16, Chunks.on(torch.device("cuda")))
+    assert f"an encoding pass | {passes / 1e6:.1f} MB |" in TEXT
     assert f"logits and activations | {step_bytes(config, BFLOAT16) / 1e6:.1f} MB |" in TEXT
 
 
@@ -141,7 +144,9 @@ def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
 def test_the_capacity_that_is_computed_is_what_the_engine_decides(monkeypatch, free: int) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 10**9, 0))
     config = ModelConfig.from_json(published())
-    sizes = capacity(config, BFLOAT16, torch.device("cuda"), 64, 32768)
+    device = torch.device("cuda")
+    chunks = Chunks.on(device)
+    sizes = capacity(config, BFLOAT16, device, chunks, max_batch=64, max_context=32768)
     positions = sizes.full_pages * POSITIONS
     assert f"| {free} GB | {sizes.sequences} | {positions:,} |" in TEXT
 

@@ -249,3 +249,12 @@ def test_a_checkpoint_without_a_tokenizer_reads_no_text(tmp_path: Path):
     result = inkfill("x", "--model", str(tmp_path / "mine"))
     assert result.exit_code == 2
     assert "prompt: 'mine' came without a tokenizer" in result.stderr
+
+
+def test_a_name_on_the_hub_is_fetched_for_the_command(tmp_path: Path, monkeypatch):
+    folder = byte_level(tmp_path / "snapshot")
+    save_checkpoint(plain_model(vocab_size=320), folder)
+    monkeypatch.setattr("service.hub.fetch", lambda *_: folder)
+    result = inkfill("x", "--model", "org/mine", "--max-tokens", "9", "--seed", "1", "--raw")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip()

@@ -52,6 +52,7 @@ async def test_a_text_model_computes_with_all_of_torchs_threads(
         return step(stepper, state, *rest)
 
     monkeypatch.setattr(EagerTextStepper, "step", watched_step)
+    monkeypatch.setattr("engine.models._WORTH_THREADS", 1)
     save_checkpoint(plain_model(), tmp_path / "text")
     settings = load_settings(port=0, models=(tmp_path / "text",), device="cpu")
     async with running_server(settings) as server, InkfillClient(server.address) as client:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.checkpoint import Checkpoint
 from engine.text.capacity import capacity
+from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes, KVCache
 from engine.text.network import TextNetwork
 from engine.text.step import EagerTextStepper, TextStepper
@@ -34,11 +35,14 @@ def text_batch(
     """A batch that cuts even short prompts into chunks."""
     text = TextCheckpoint.of(checkpoint)
     weights = text.weights
-    sizes = sizes or capacity(text.config, weights.dtype, weights.device, 64, 4096)
+    chunks = Chunks(chunk, budget)
+    sizes = sizes or capacity(
+        text.config, weights.dtype, weights.device, chunks, max_batch=64, max_context=4096
+    )
     network = TextNetwork(
         text.config, weights, KVCache(text.config, sizes, weights.dtype, weights.device)
     )
-    return TextBatch(network, stepper(network), chunk, budget)
+    return TextBatch(network, stepper(network), chunks)
 
 
 def run(

@@ -1,81 +1,62 @@
-"""How many sequences fit, and how long they may be: never more than there is memory."""
+"""What a text model takes of a GPU's memory."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from engine.kernels.segment_attention import PAGE
-from engine.text.capacity import capacity, step_bytes
-from engine.text.kv_cache import CacheSizes, page_bytes
-from tests.engine.factories import plain_model
+from engine.config import ModelConfig
+from engine.text.capacity import capacity, encoding_bytes, step_bytes
+from engine.text.chunks import Chunks
+from engine.text.kv_cache import CacheSizes
+from tests.engine.test_config import published
 
-CONFIG = plain_model(vocab_size=40, canvas_length=8).config
-GPU = torch.device("cuda")
-FULL = page_bytes(CONFIG, "full_attention", torch.float32)
-SLIDING = page_bytes(CONFIG, "sliding_attention", torch.float32)
+CUDA, BFLOAT16 = torch.device("cuda"), torch.bfloat16
+CHUNKS = Chunks.on(CUDA)
 
 
-def on_gpu(monkeypatch: pytest.MonkeyPatch, free: int, batch: int, context: int) -> CacheSizes:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 2 * free))
-    return capacity(CONFIG, torch.float32, GPU, batch, context)
+@pytest.fixture
+def config() -> ModelConfig:
+    return ModelConfig.from_json(published())
 
 
-@pytest.mark.parametrize("free", [2**22, 2**24, 2**26, 2**30])
-@pytest.mark.parametrize("batch", [1, 7, 64])
-def test_pages_and_steps_fit_into_the_free_memory_together(
-    monkeypatch: pytest.MonkeyPatch, free: int, batch: int
+def with_free(
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig, free: int, share: float = 1.0
+) -> CacheSizes:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 0))
+    return capacity(config, BFLOAT16, CUDA, CHUNKS, max_batch=64, max_context=32_768, share=share)
+
+
+@pytest.mark.parametrize("gigabytes", [3, 4, 8, 30, 90])
+def test_steps_passes_and_pages_fit_into_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig, gigabytes: int
 ) -> None:
-    sizes = on_gpu(monkeypatch, free, batch, 4096)
-    # Eager steps and recorded ones each keep what they compute in between.
-    steps = 2 * step_bytes(CONFIG, torch.float32) * sizes.sequences
-    assert steps + sizes.bytes(CONFIG, torch.float32) <= 0.92 * free
-    assert 1 <= sizes.sequences <= batch
+    free = gigabytes * 10**9
+    sizes = with_free(monkeypatch, config, free)
+    steps = 2 * sizes.sequences * step_bytes(config, BFLOAT16)
+    passes = 2 * encoding_bytes(config, BFLOAT16, CHUNKS)
+    taken = sizes.bytes(config, BFLOAT16) + steps + passes
+    assert 0.5 * free < taken <= 0.92 * free
+    assert sizes.full_pages * 64 >= sizes.max_context
 
 
-def test_steps_leave_half_of_the_memory_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = 2 * step_bytes(CONFIG, torch.float32)
-    sizes = on_gpu(monkeypatch, 40 * step, 64, PAGE)
-    assert sizes.sequences <= 0.92 * 20
+def test_models_that_are_opened_in_turn_share_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig
+) -> None:
+    half = with_free(monkeypatch, config, 60 * 10**9, share=0.5)
+    assert half == with_free(monkeypatch, config, 30 * 10**9)
+
+
+def test_too_little_for_one_short_sequence_is_said_with_numbers(
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig
+) -> None:
+    with pytest.raises(MemoryError, match=r"MiB are left .* needs 214 MiB at the least"):
+        with_free(monkeypatch, config, 10**9)
 
 
 def test_there_are_no_more_pages_than_all_sequences_can_use(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, config: ModelConfig
 ) -> None:
-    sizes = on_gpu(monkeypatch, 2**34, 3, 200)
-    assert sizes == CacheSizes(sequences=3, max_context=200, full_pages=3 * 4, ring_pages=2)
-
-
-@given(st.integers(0, 300), st.integers(1, 9), st.integers(1, 40 * PAGE))
-def test_what_is_handed_out_fits_and_serves_one_sequence_of_the_context(
-    pages: int, sequences: int, context: int
-) -> None:
-    memory = pages * (FULL + SLIDING) // 3
-    try:
-        sizes = CacheSizes.within(CONFIG, torch.float32, memory, sequences, context)
-    except MemoryError:
-        assert memory < 2 * SLIDING + FULL
-        return
-    assert sizes.bytes(CONFIG, torch.float32) <= memory
-    assert 1 <= sizes.sequences <= sequences
-    assert sizes.max_context <= context
-    assert sizes.max_context <= sizes.full_pages * PAGE
-    if sizes.sequences < sequences:  # for rings, which took half
-        assert 2 * (sizes.sequences + 1) * sizes.ring_pages * SLIDING > memory
-
-
-@given(st.integers(1, 1100), st.integers(0, 5000))
-def test_a_ring_holds_the_window_before_any_position(window: int, past: int) -> None:
-    config = replace(CONFIG, sliding_window=window)
-    sizes = CacheSizes.within(config, torch.float32, 2**40, 1, 10**6)
-    oldest_page = (past - 1) // PAGE - sizes.ring_pages + 1
-    assert oldest_page * PAGE <= max(0, past - (window - 1))
-
-
-def test_where_not_a_page_fits_it_says_how_much_is_wanted() -> None:
-    with pytest.raises(MemoryError, match="0 MiB are left for keys and values"):
-        CacheSizes.within(CONFIG, torch.float32, FULL - 1, 4, 256)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (10**11, 0))
+    sizes = capacity(config, BFLOAT16, CUDA, CHUNKS, max_batch=3, max_context=200)
+    assert sizes == CacheSizes(sequences=3, max_context=200, full_pages=3 * 4, ring_pages=4)

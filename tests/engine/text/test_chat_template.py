@@ -79,9 +79,26 @@ def test_a_checkpoint_without_a_template_has_none(tmp_path):
     assert ChatTemplate.from_folder(tmp_path, {}) is None
 
 
-def test_what_is_no_template_is_refused_by_file(tmp_path):
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if %}",
+        "{% break %}",
+        "{{ " + "(" * 3000,
+        "{{ (9 ** 20000) | string | length }}",
+        "\ud800",
+    ],
+)
+def test_what_is_no_template_is_refused_by_file(tmp_path, source):
+    (tmp_path / "chat_template.jinja").write_bytes(source.encode(errors="surrogatepass"))
     with pytest.raises(TokenizerError, match=r"chat_template\.jinja: the chat template"):
-        written(tmp_path, "{% if %}")
+        ChatTemplate.from_folder(tmp_path, {})
+
+
+@pytest.mark.parametrize("entry", [[1], [{"name": [], "template": "x"}], {"default": 3}, 7, []])
+def test_an_entry_that_holds_no_template_is_none(tmp_path, entry):
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": entry}))
+    assert ChatTemplate.from_folder(tmp_path, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -93,6 +110,8 @@ def test_what_is_no_template_is_refused_by_file(tmp_path):
         ("{{ ().__class__.__bases__ }}", "unsafe"),
         ("{{ messages.append(1) }}", "append"),
         ("{% for i in range(10 ** 9) %}{% endfor %}", "[Rr]ange"),
+        ("{{ '\\ud800' }}", "surrogates not allowed"),
+        ("{{ raise_exception('half a character: \\ud800') }}", r"^half a character: \?$"),
     ],
 )
 def test_a_template_that_fails_says_why(tmp_path, source, said):

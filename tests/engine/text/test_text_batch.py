@@ -138,6 +138,20 @@ def test_prompts_are_encoded_in_turn(known: Checkpoint) -> None:
     assert done == [short]
 
 
+def test_a_pass_is_no_wider_than_its_budget_with_its_padding(known: Checkpoint) -> None:
+    widths: list[int] = []
+
+    class Watched(EagerTextStepper):
+        def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
+            widths.append(len(pieces) * max(map(len, pieces)))
+            super().encode(pieces, past)
+
+    batch = text_batch(known, chunk=16, budget=32, stepper=Watched)
+    lengths = [16, *[1] * 20, 9, 9, 9, 40]
+    run(batch, [canvas(prompt=(1,) * length, max_steps=1) for length in lengths])
+    assert max(widths) == 32
+
+
 def test_a_cancelled_request_leaves_before_another_step_and_gives_its_pages_back(
     known: Checkpoint,
 ) -> None:

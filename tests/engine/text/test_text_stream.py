@@ -1,6 +1,7 @@
 """Text that grows by tokens, and the two parts of an answer."""
 
 import functools
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -110,6 +111,13 @@ def test_a_thought_may_begin_in_the_prompt(opened):
 def test_a_thought_that_the_prompt_has_closed_is_over(closed_by):
     prompt = [BEGIN, *tokens_of("thought\n"), closed_by, *tokens_of("model\n")]
     assert parts(tokens_of("yes"), prompt=prompt) == Part("", "yes")
+
+
+def test_a_channel_whose_name_never_ends_takes_no_longer_with_every_token(monkeypatch):
+    monkeypatch.setattr(Pieces, "whole", lambda *_: " " * 10_000)
+    began = time.process_time()
+    assert parts([BEGIN, *[70] * 5000]) == Part()
+    assert time.process_time() - began < 1  # what kept the name took more than ten
 
 
 def test_where_the_tokenizer_names_no_channel_nothing_is_cut():

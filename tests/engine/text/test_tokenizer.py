@@ -109,6 +109,8 @@ def test_a_checkpoint_without_a_tokenizer_has_none(tmp_path):
         ("tokenizer.json", "{}"),
         ("tokenizer_config.json", "{"),
         ("tokenizer_config.json", "[]"),
+        ("tokenizer_config.json", "[" * 100_000),
+        ("tokenizer_config.json", '{"bos_token": "\\ud800"}'),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(tmp_path, file, content):
