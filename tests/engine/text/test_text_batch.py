@@ -188,6 +188,18 @@ def test_a_cycle_encodes_no_more_than_its_budget_with_all_padding(known: Checkpo
     assert encoded == [(2, 8), (4, 1), (1, 8), (1, 1)]
 
 
+def test_canvases_that_need_no_page_are_still_counted() -> None:
+    full = plain_model(vocab_size=VOCABULARY, canvas_length=LENGTH)
+    layers = tuple(x for x in full.config.layers if x.layer_type == "full_attention")
+    known = checkpoint(plain_model(vocab_size=VOCABULARY, canvas_length=LENGTH, layers=layers))
+    sizes = CacheSizes(sequences=2, max_context=64, full_pages=2, ring_pages=0)
+    batch = text_batch(known, sizes=sizes)
+    for _ in range(2):
+        assert batch.has_room(canvas())
+        batch.admit(Ticket(canvas()))
+    assert not batch.has_room(canvas())
+
+
 class CancelledWhileAsked(Ticket[Request]):
     """A ticket that its caller cancels between two looks at it."""
 
