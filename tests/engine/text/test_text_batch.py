@@ -15,6 +15,7 @@ from engine.canvas import (
     FREE,
     CanvasRequest,
     CanvasResult,
+    Draft,
     FinishReason,
     SamplingParams,
 )
@@ -115,6 +116,12 @@ def test_drafts_and_commits_come_in_order_and_add_up_to_the_text(known: Checkpoi
     assert [len(tokens) for tokens in commits] == [8, 8, 3]
     assert (result.canvases, result.steps) == (3, 9)
     assert len(result.entropy) == len(result.candidate_mass) == 19
+
+
+def test_drafts_tell_the_step_of_their_own_canvas(known: Checkpoint) -> None:
+    ran = run(text_batch(known), [canvas(seed=1), canvas(seed=2)], joining=[0, 2], drafts=True)
+    for events in ran.events:
+        assert [event.step for event in events if isinstance(event, Draft)] == [1, 2, 3, 4]
 
 
 def test_a_long_prompt_does_not_stall_a_running_canvas(known: Checkpoint) -> None:
