@@ -9,6 +9,7 @@ import structlog
 from engine.batcher import CanvasBatch
 from engine.canvas import CanvasError, CanvasRequest
 from engine.client import DenoisingError
+from engine.device_check import check_device
 from engine.job import Job, News
 from engine.layout import Layout
 from engine.model import DiffusionGemma
@@ -78,7 +79,7 @@ class CanvasLane:
         self._arrivals.setdefault(Layout.of(job.request, self._bucket), []).append(job)
 
     def cycle(self) -> Sequence[News]:
-        """See ``Lane.cycle``; what fails are batches, each with its own canvases."""
+        """See ``Lane.cycle``; what fails are batches, each with its own canvases, or the device."""
         arrivals, self._arrivals = self._arrivals, {}
         news: list[News] = []
         for layout in {**self._batches, **arrivals}:
@@ -87,9 +88,10 @@ class CanvasLane:
             try:
                 news += self._advance(layout, arrivals.get(layout, ()))
             except Exception as error:
-                log.exception("batch_failed")
+                log.exception("batch_failed", task=self._model.config.task)
                 self._batches.pop(layout, None)
                 news += [(job, DenoisingError(f"a step failed: {error}")) for job in there]
+                check_device(self._model.device)
         return news
 
     def clear(self) -> None:

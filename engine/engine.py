@@ -25,6 +25,7 @@ from engine.client import (
     OnTextEvent,
     UnknownModelError,
 )
+from engine.device_check import check_device
 from engine.ending import Ending
 from engine.job import Job, tell
 from engine.lane import Lane
@@ -180,16 +181,3 @@ class Engine:
             for model in self._models.values():
                 model.lane.clear()
         tell([(job, EngineStoppedError(self._refusal)) for job in lost])
-
-
-def check_device(device: str) -> None:
-    """Find out whether a GPU still computes after a step on it has failed.
-
-    Some faults last for as long as the process does. Then the engine ends, health says so, and
-    what supervises the process starts another.
-
-    Raises:
-        RuntimeError: it does not.
-    """
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)

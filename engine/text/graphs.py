@@ -161,7 +161,6 @@ class GraphTextStepper:
             return self._eager.step(state, around)
         if key not in self._steps:
             self._steps[key] = self._record_step(self._filled(state, around, key))
-            self._resting = (None, None)
         record = self._steps[key]
         if self._resting != (state, around):
             fresh_state, fresh_around = self._filled(state, around, key)

@@ -16,9 +16,14 @@ from engine.precision.stored import stored_weight
 from engine.precision.weight import Weight
 from engine.stored_weights import StoredWeights
 from engine.text.weights import ModelWeights, TextWeights
+from engine.weight_files import CheckpointError
 
 #: The task of checkpoints that generate text.
 TEXT_TASK = "text"
+
+#: Dtypes that kernels compute activations in.
+_ACTIVATIONS = (torch.float32, torch.bfloat16)
+_EMBEDDINGS = "embed_tokens.weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,7 @@ class TextCheckpoint:
             config=checkpoint.config,
             weights=TextWeights.read(checkpoint.config, ModelWeights(model)),
             parameters=sum(p.numel() for p in model.parameters()),
-            precision=str(model.dtype).removeprefix("torch."),
+            precision=_spelled(model.dtype),
             digest=checkpoint.digest,
             generation=checkpoint.generation,
             skipped=checkpoint.skipped,
@@ -71,10 +76,17 @@ def load_text_checkpoint(
             embeddings.
 
     Raises:
-        CheckpointError: tied copies differ, or a file changed meanwhile.
+        CheckpointError: activations would be float16, tied copies differ, or a file changed
+            meanwhile.
         ConfigError: the configuration asks for what text models have not.
     """
     refuse_unservable(stored.config)
+    dtype = dtype or stored.weights.dtype(_EMBEDDINGS)
+    if dtype not in _ACTIVATIONS:
+        raise CheckpointError(
+            f"{_EMBEDDINGS}: got {_spelled(dtype)}, a checkpoint of task 'text' accepts: "
+            f"{', '.join(map(_spelled, _ACTIVATIONS))}"
+        )
     source = _StoredSource(stored.weights, torch.device(device), dtype)
     weights = TextWeights.read(stored.config, source)
     return TextCheckpoint(
@@ -91,12 +103,10 @@ def load_text_checkpoint(
 class _StoredSource:
     """The ``WeightSource`` of a checkpoint folder."""
 
-    def __init__(
-        self, weights: StoredWeights, device: torch.device, dtype: torch.dtype | None
-    ) -> None:
+    def __init__(self, weights: StoredWeights, device: torch.device, dtype: torch.dtype) -> None:
         self._weights = weights
         self._device = device
-        self._dtype = dtype or weights.dtype("embed_tokens.weight")
+        self._dtype = dtype
 
     def tensor(self, name: str) -> Tensor:
         return self._weights.tensor(name, self._device, self._dtype)
@@ -122,3 +132,7 @@ def refuse_unservable(config: ModelConfig) -> None:
             f"first_belief: got {config.first_belief!r}, a checkpoint of task 'text' accepts: "
             "'zero'"
         )
+
+
+def _spelled(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -344,3 +344,28 @@ async def test_more_texts_than_the_memory_holds_wait_and_come_back(text_engine: 
     results = await asyncio.gather(*(text_engine.generate("text", request) for _ in range(9)))
     assert len({tuple(result.tokens.tolist()) for result in results}) == 1
     assert max(result.queue_ms for result in results) > min(result.queue_ms for result in results)
+
+
+@pytest.mark.parametrize("model", ["latin", "text"])
+async def test_the_engine_ends_when_its_device_computes_no_more(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(CanvasBatch, "step", broken)
+    monkeypatch.setattr(EagerTextStepper, "step", broken)
+    for module in ("engine.engine", "engine.canvas_lane"):
+        monkeypatch.setattr(f"{module}.check_device", broken)
+    text = TextRequest(prompt=(1,), max_tokens=3, sampling=SamplingParams())
+    models = {"latin": checkpoint(small_model()), "text": checkpoint(plain_model())}
+    with Engine(models, EngineLimits(max_context=256)) as engine:
+        asked = {
+            "text": lambda: engine.generate("text", text),
+            "latin": lambda: engine.denoise("latin", latin_request(constraint=None)),
+        }
+        with pytest.raises((DenoisingError, EngineStoppedError)):
+            await asked[model]()
+        await asyncio.wait_for(engine.ended(), 10)
+        with pytest.raises(EngineStoppedError):
+            await engine.generate("text", text)

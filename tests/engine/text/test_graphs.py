@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from engine.canvas import SamplingParams
+from engine.canvas import FREE, CanvasRequest, CanvasResult, FinishReason, SamplingParams
 from engine.checkpoint import Checkpoint
 from engine.text.graphs import GraphTextStepper
 from engine.text.kv_cache import CacheSizes
@@ -100,3 +100,29 @@ def test_whole_numbers_among_the_knobs_leave_those_of_later_requests_as_they_are
     (result,) = run(batch, [second]).results
     assert np.array_equal(result.tokens, expected.tokens)
     np.testing.assert_allclose(result.entropy, expected.entropy, atol=1e-3)
+
+
+def test_a_pass_that_is_recorded_late_reads_what_its_first_run_would_have_overwritten(
+    known: Checkpoint,
+) -> None:
+    prompts = [tuple(i * k % VOCABULARY for i in range(300)) for k in (3, 7)]
+    requests = [TextRequest(prompt=p, max_tokens=1, sampling=SamplingParams()) for p in prompts]
+    expected = [run(text_batch(known, chunk=128), [request]).results[0] for request in requests]
+    batch = text_batch(
+        known,
+        chunk=128,  # as long as a ring
+        budget=256,
+        stepper=lambda network: GraphTextStepper(network, Rerun()),
+    )
+    results = run(batch, requests, joining=[0, 1]).results  # the first is alone, then both
+    for one, other in zip(results, expected, strict=True):
+        np.testing.assert_allclose(one.entropy, other.entropy, atol=1e-3)
+
+
+def test_padding_does_not_keep_a_short_canvas_from_being_stable(known: Checkpoint) -> None:
+    sampling = SamplingParams(max_steps=30, confidence=100.0, t_min=0.01, t_max=0.01)
+    request = CanvasRequest(clamps=np.full(3, FREE), sampling=sampling)
+    batch = text_batch(known, stepper=lambda network: GraphTextStepper(network, Rerun()))
+    (result,) = run(batch, [request]).results
+    assert isinstance(result, CanvasResult)
+    assert result.reason is FinishReason.STABLE

@@ -15,6 +15,7 @@ from engine.canvas import (
     FREE,
     CanvasRequest,
     CanvasResult,
+    Draft,
     FinishReason,
     SamplingParams,
 )
@@ -117,6 +118,12 @@ def test_drafts_and_commits_come_in_order_and_add_up_to_the_text(known: Checkpoi
     assert len(result.entropy) == len(result.candidate_mass) == 19
 
 
+def test_drafts_tell_the_step_of_their_own_canvas(known: Checkpoint) -> None:
+    ran = run(text_batch(known), [canvas(seed=1), canvas(seed=2)], joining=[0, 2], drafts=True)
+    for events in ran.events:
+        assert [event.step for event in events if isinstance(event, Draft)] == [1, 2, 3, 4]
+
+
 def test_a_long_prompt_does_not_stall_a_running_canvas(known: Checkpoint) -> None:
     batch = text_batch(known, chunk=8, budget=8)
     short = Ticket(canvas(max_steps=10), wants_drafts=True)
@@ -186,6 +193,18 @@ def test_a_cycle_encodes_no_more_than_its_budget_with_all_padding(known: Checkpo
     for _ in range(5):
         batch.step()
     assert encoded == [(2, 8), (4, 1), (1, 8), (1, 1)]
+
+
+def test_canvases_that_need_no_page_are_still_counted() -> None:
+    full = plain_model(vocab_size=VOCABULARY, canvas_length=LENGTH)
+    layers = tuple(x for x in full.config.layers if x.layer_type == "full_attention")
+    known = checkpoint(plain_model(vocab_size=VOCABULARY, canvas_length=LENGTH, layers=layers))
+    sizes = CacheSizes(sequences=2, max_context=64, full_pages=2, ring_pages=0)
+    batch = text_batch(known, sizes=sizes)
+    for _ in range(2):
+        assert batch.has_room(canvas())
+        batch.admit(Ticket(canvas()))
+    assert not batch.has_room(canvas())
 
 
 class CancelledWhileAsked(Ticket[Request]):
