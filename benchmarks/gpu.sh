@@ -4,12 +4,13 @@
 #   benchmarks/gpu.sh [tests] [kernel_tests] [gpu_kernels] [memory] [step_time]
 #
 # Without arguments all but kernel_tests, which are those of the interpreter, on the GPU, and compile
-# for minutes; step_time gets the time that the others leave. Needs a Python with
-# torch, triton, NumPy and, for the comparison, transformers; nothing is installed. Variables:
+# for minutes. step_time gets the time that the others leave. Needs a Python with torch, triton,
+# NumPy and, for the comparison, transformers; nothing is installed. Variables:
 #
 #   OUT      folder of JSON and logs (benchmarks/results)
-#   SECONDS_IN_ALL   (590)
+#   SECONDS_IN_ALL   for everything (590)
 #   PYTHON   (python3)
+#   STEP_TIME   more options of benchmarks.step_time
 #
 # What fails does not stop the rest. The exit status is 0 where all went well, 1 otherwise.
 set -u
@@ -74,7 +75,8 @@ for name in "${wanted[@]}"; do
     step_time)
         # It stops by itself, so that its table is printed.
         rest=$(left 600)
-        run step_time "$rest" "$python" -m benchmarks.step_time --minutes "$("$python" -c "print(($rest - 20) / 60)")"
+        run step_time "$rest" "$python" -m benchmarks.step_time --minutes "$("$python" -c "print(($rest - 20) / 60)")" \
+            ${STEP_TIME:-}
         ;;
     *)
         echo "== $name: no such part, accepted: tests, kernel_tests, gpu_kernels, memory, step_time"

@@ -59,7 +59,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument(
-        "--precisions", choices=PRECISIONS, nargs="+", default=["bf16", "fp8", "int8", "int4"]
+        "--precisions", choices=PRECISIONS, nargs="+", default=["int4", "bf16", "fp8", "int8"]
     )
     parser.add_argument("--prompt", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=3)

@@ -47,6 +47,7 @@ class Engine:
         """Make the models ready, which compiles and takes memory, and start the worker.
 
         Raises:
+            ConfigError: a text model's context is too short for its canvas.
             MemoryError: a text model leaves no memory for a single short sequence.
         """
         self.limits = limits or EngineLimits()

@@ -56,6 +56,7 @@ def open_models(
     """Make models ready; kernels are compiled on the first start.
 
     Raises:
+        ConfigError: a text model's context is too short for its canvas.
         MemoryError: a text model leaves no memory for a single short sequence.
     """
     with log_compilation():

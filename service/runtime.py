@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from engine.config import ConfigError
 from engine.engine import Engine
 from engine.kernels.compilation import log_compilation
 from engine.limits import EngineLimits
@@ -57,7 +58,7 @@ def _start_engine(settings: Settings) -> tuple[Engine, TextModels]:
             compile_searches()
     try:
         return Engine(models.checkpoints, limits), models.texts
-    except MemoryError as error:
+    except (ConfigError, MemoryError) as error:
         raise SettingsError(f"models: {error}") from error
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from engine.generation import GenerationParams
 from engine.text.answer import Answer
-from engine.text.chat_template import ChatTemplate
+from engine.text.chat_template import ChatTemplate, ChatTemplateError
 from engine.text.message import ChatMessage
 from engine.text.text_stream import Pieces
 from engine.text.tokenizer import Tokenizer
@@ -22,6 +22,8 @@ from engine.text.tokenizer import Tokenizer
 #: Of a prompt, or of all messages of a conversation together.
 MAX_PROMPT_CHARACTERS = 2**20
 MAX_MESSAGES = 1024
+#: Of a conversation that is written down.
+MAX_CONVERSATION_CHARACTERS = 2 * MAX_PROMPT_CHARACTERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,13 @@ def encode_conversation(
     """The tokens of a conversation. May take a second.
 
     Raises:
-        ChatTemplateError: the template refuses the messages or fails.
+        ChatTemplateError: the template refuses the messages, fails, or writes far more than they
+            say.
     """
     asked = {} if think is None else {"enable_thinking": think}
-    return tokenizer.encode(template.render(messages, **asked), add_special_tokens=False)
+    text = template.render(messages, **asked)
+    if len(text) > MAX_CONVERSATION_CHARACTERS:
+        raise ChatTemplateError(
+            f"wrote {len(text)} characters, accepted: at most {MAX_CONVERSATION_CHARACTERS}"
+        )
+    return tokenizer.encode(text, add_special_tokens=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.config import ModelConfig
+from engine.config import ConfigError, ModelConfig
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes
 
@@ -39,9 +39,10 @@ def capacity(
         share: of what is free, for this model; others are opened after it.
 
     Raises:
+        ConfigError: a context that is chosen, or the model's, holds no canvas after a prompt.
         MemoryError: not one short sequence fits.
     """
-    context = min(max_context or config.max_position_embeddings, config.max_position_embeddings)
+    context = _context(config, max_context)
     if device.type == "cpu":
         return CacheSizes.within(config, dtype, _CPU_MEMORY, max_batch, context)
     torch.cuda.empty_cache()  # what loading has used and left is free, but the driver cannot know
@@ -59,6 +60,18 @@ def encoding_bytes(config: ModelConfig, dtype: torch.dtype, chunks: Chunks) -> i
     """Bytes that an encoding pass takes; a recorded one is up to twice its budget wide."""
     tokens = 2 * max(chunks.size, chunks.budget)
     return tokens * _ACTIVATIONS * config.hidden_size * dtype.itemsize
+
+
+def _context(config: ModelConfig, chosen: int | None) -> int:
+    """Positions of a sequence at most, as far as memory does not decide."""
+    most = config.max_position_embeddings
+    for name, got in (("max_position_embeddings", most), ("max_context", chosen or most)):
+        if got <= config.canvas_length:
+            raise ConfigError(
+                f"{name}: got {got}, accepted: more than {config.canvas_length}, so that a canvas "
+                "fits after a prompt"
+            )
+    return min(chosen or most, most)
 
 
 def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:

@@ -2,7 +2,7 @@
 
 Templates are Jinja and find in it what transformers gives them: block trimming, loop controls,
 ``raise_exception``, ``strftime_now``, a ``tojson`` that escapes no HTML, the special tokens by
-name. They run in a sandbox in which they change nothing.
+name. They run in a sandbox in which they change nothing, and not for ever.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.text.message import ChatMessage
+from engine.text.time_limit import time_limit
 from engine.text.tokenizer import CONFIG_FILE, TokenizerError, read_config
 
 TEMPLATE_FILE = "chat_template.jinja"
+#: Of computing, for one conversation. The longest takes a few hundredths.
+RENDER_LIMIT_S = 1.0
+#: What Jinja calls the code of a template that is compiled from a string.
+_COMPILED = "<template>"
 
 
 class ChatTemplateError(ValueError):
@@ -70,18 +75,19 @@ class ChatTemplate:
             variables: for the template, such as ``enable_thinking``.
 
         Raises:
-            ChatTemplateError: the template refuses the messages or fails.
+            ChatTemplateError: the template refuses the messages, fails, or finds no end.
         """
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
         try:
-            text = self.template.render(
-                messages=turns,
-                tools=None,
-                documents=None,
-                add_generation_prompt=True,
-                **self.names,
-                **variables,
-            )
+            with time_limit(RENDER_LIMIT_S, _COMPILED):
+                text = self.template.render(
+                    messages=turns,
+                    tools=None,
+                    documents=None,
+                    add_generation_prompt=True,
+                    **self.names,
+                    **variables,
+                )
             text.encode()  # a template can write half a character
         except Exception as error:  # a template is a program, and may fail in any way
             said = str(error) or type(error).__name__

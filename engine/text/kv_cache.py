@@ -43,7 +43,7 @@ class CacheSizes:
         ``max_context`` shrinks.
 
         Raises:
-            MemoryError: not one page fits.
+            MemoryError: not one canvas fits after a prompt.
         """
         ring = _ring_pages(config, max_context)
         bytes_of = {kind: page_bytes(config, kind, dtype) for kind in config.layer_types}
@@ -51,8 +51,9 @@ class CacheSizes:
         if ring_bytes:
             sequences = max(1, min(sequences, memory // 2 // ring_bytes))
         room = (memory - sequences * ring_bytes) // bytes_of["full_attention"]
-        if room < 1:
-            left, least = max(0, memory), ring_bytes + bytes_of["full_attention"]
+        pages = _pages(config.canvas_length + 1)  # a canvas after a prompt
+        if room < pages:
+            left, least = max(0, memory), ring_bytes + pages * bytes_of["full_attention"]
             raise MemoryError(
                 f"{left / 2**20:.0f} MiB are left for keys and values, and one sequence needs "
                 f"{least / 2**20:.0f} MiB at the least"

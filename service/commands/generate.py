@@ -117,7 +117,7 @@ def generate(
         seed=seed,
     )
     options = canvas_pb2.GenerateRequest(think=think, max_tokens=max_tokens, sampling=sampling)
-    text = _text(prompt)
+    text, system = _text(prompt), system and _utf8("--system", system)
     if chat is False and system is not None:
         fail("--system: is part of a conversation, accepted: only without --raw")
     run(_generate(text, options, model, (chat, system), watch, json, server, timeout))
@@ -173,9 +173,17 @@ def _text(prompt: str | None) -> str:
     """The prompt, or standard input without its last line feed."""
     try:
         text = _read() if prompt in (None, "-") else str(prompt)
-        text.encode()
     except UnicodeError as error:
         fail(f"prompt: {error}; accepted: UTF-8")
+    return _utf8("prompt", text)
+
+
+def _utf8(field: str, text: str) -> str:
+    """The text, which a message can carry; what the shell gave may be no characters."""
+    try:
+        text.encode()
+    except UnicodeError as error:
+        fail(f"{field}: {error}; accepted: UTF-8")
     return text
 
 

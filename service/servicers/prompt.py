@@ -58,6 +58,7 @@ async def prompt_of(request: Prompted, info: ModelInfo, model: TextModel) -> Pro
     if field is None:
         return Prompt(None, ())
     if field == "prompt_tokens":
+        _check_tokens(len(request.prompt_tokens), info)
         return Prompt(field, _known(field, request.prompt_tokens, info.vocabulary))
     encode = _text(request, info, model) if field == "prompt" else _chat(request, info, model)
     try:
@@ -117,6 +118,15 @@ def _check_characters(field: str, count: int) -> None:
     if count > MAX_PROMPT_CHARACTERS:
         raise invalid_argument(
             field, f"got {count} characters, accepted: at most {MAX_PROMPT_CHARACTERS}"
+        )
+
+
+def _check_tokens(count: int, info: ModelInfo) -> None:
+    """Refuse what fits before no canvas. What a model without prompts says is the engine's."""
+    if count > info.max_context > 0:
+        raise invalid_argument(
+            "prompt_tokens",
+            f"got {count} tokens, accepted: fewer than the context of {info.max_context}",
         )
 
 

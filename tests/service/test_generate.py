@@ -19,6 +19,7 @@ Request = canvas_pb2.GenerateRequest
 Message = canvas_pb2.ChatMessage
 Sampling = canvas_pb2.Sampling
 ANSWER = "The cat é 猫"
+CONTEXT = WRITER.max_context
 HELLO = [Message(role="user", content="the dog")]
 
 
@@ -245,6 +246,14 @@ async def test_a_template_that_fails_is_told_with_its_words(stub, texts):
     assert said.startswith("the chat template of 'writer': ")
 
 
+async def test_a_template_that_writes_far_more_than_is_said_is_refused(stub, texts):
+    texts["writer"] = writer("{{ 'x' * 2097153 }}")
+    assert await refused(stub.Generate(ask(messages=HELLO))) == (
+        "messages",
+        "the chat template of 'writer': wrote 2097153 characters, accepted: at most 2097152",
+    )
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -260,6 +269,19 @@ async def test_too_long_a_text_is_refused_before_it_is_encoded(
     field, description = await refused(stub.Generate(ask(**form)))
     assert field == next(iter(form))
     assert said in description
+
+
+@pytest.mark.parametrize("method", ["Generate", "Denoise"])
+async def test_more_tokens_than_the_context_are_refused_before_they_are_read(
+    stub, monkeypatch, method
+):
+    monkeypatch.setattr(prompts, "_known", None)  # what is called fails
+    kind = Request if method == "Generate" else canvas_pb2.DenoiseRequest
+    call = getattr(stub, method)(kind(model="writer", prompt_tokens=[1] * (CONTEXT + 1)))
+    assert await refused(call) == (
+        "prompt_tokens",
+        f"got {CONTEXT + 1} tokens, accepted: fewer than the context of {CONTEXT}",
+    )
 
 
 async def test_what_the_engine_refuses_of_a_prompt_is_named_as_in_the_request(stub, engine):

@@ -221,6 +221,13 @@ def test_an_argument_of_other_bytes_is_bad_input(ask):
     assert "accepted: UTF-8" in result.stderr
 
 
+def test_a_system_message_of_other_bytes_is_bad_input(ask):
+    result = ask("x", "--system", "caf\udce9")
+    assert result.exit_code == 2
+    assert "--system: " in result.stderr
+    assert "accepted: UTF-8" in result.stderr
+
+
 def test_a_closed_standard_input_holds_no_prompt(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SystemExit) as ended:

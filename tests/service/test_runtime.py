@@ -140,3 +140,11 @@ def test_every_setting_is_named_in_the_help_of_serve() -> None:
     shown = CliRunner().invoke(app, ["serve", "--help"]).stdout
     for setting in Settings.model_fields.keys() - {"models"}:
         assert setting in shown or f"--{setting.replace('_', '-')}" in shown
+
+
+async def test_a_context_too_short_for_a_canvas_is_refused_at_the_start(tmp_path: Path) -> None:
+    save_checkpoint(plain_model(), tmp_path / "text")
+    settings = load_settings(port=0, device="cpu", models=(tmp_path / "text",), max_context=64)
+    with pytest.raises(SettingsError, match="models: max_context: got 64, accepted: more than 64"):
+        async with running_server(settings):
+            pass

@@ -1,10 +1,12 @@
 """Chat templates: the text of transformers, and templates that refuse or fail."""
 
 import json
+import sys
 
 import pytest
 from transformers import AutoTokenizer
 
+from engine.text import chat_template
 from engine.text.chat_template import ChatTemplate, ChatTemplateError
 from engine.text.message import ChatMessage
 from engine.text.tokenizer import Tokenizer, TokenizerError
@@ -99,6 +101,23 @@ def test_what_is_no_template_is_refused_by_file(tmp_path, source):
 def test_an_entry_that_holds_no_template_is_none(tmp_path, entry):
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": entry}))
     assert ChatTemplate.from_folder(tmp_path, {}) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}",
+        "{% macro two(n) %}{% if n %}{{ two(n - 1) }}{{ two(n - 1) }}{% endif %}{% endmacro %}"
+        "{{ two(60) }}",
+    ],
+)
+def test_a_template_without_an_end_is_ended(tmp_path, monkeypatch, source):
+    monkeypatch.setattr(chat_template, "RENDER_LIMIT_S", 0.05)
+    before = sys.gettrace()
+    template = written(tmp_path, "{% set many = range(100000) %}" + source)
+    with pytest.raises(ChatTemplateError, match=r"^computes for longer than 0\.05 s$"):
+        template.render(TURNS)
+    assert sys.gettrace() is before
 
 
 @pytest.mark.parametrize(
