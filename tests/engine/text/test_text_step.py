@@ -26,15 +26,16 @@ PROMPTS = ((7, 8, 9) * 30, (1, 2))
 
 
 def requests() -> list[CanvasRequest]:
-    """A free canvas, and one with a clamp and two domains."""
-    sets = np.zeros((2, VOCABULARY), np.bool_)
+    """A free canvas, and one with clamps, two domains, and one of a single token."""
+    sets = np.zeros((3, VOCABULARY), np.bool_)
     sets[0, [3, 4, 5]] = True
     sets[1, 20:] = True
+    sets[2, 7] = True
     return [
         CanvasRequest(clamps=np.full(LENGTH, FREE), seed=1, sampling=SamplingParams(max_steps=5)),
         CanvasRequest(
             clamps=np.array([FREE, 4, FREE, 25, FREE, FREE]),
-            domain=Domain(sets, np.array([0, 0, 1, 1, ANYTHING, ANYTHING])),
+            domain=Domain(sets, np.array([0, 0, 1, 1, ANYTHING, 2])),
             seed=2,
             sampling=SamplingParams(max_steps=9, entropy_bound=5.0),
         ),
