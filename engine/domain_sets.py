@@ -54,6 +54,24 @@ class DomainSets:
         sets = torch.from_numpy(np.concatenate([d.sets for d in given.values()]))
         return cls(sets.to(device), torch.from_numpy(which).to(device))
 
+    @classmethod
+    def join(
+        cls, parts: Sequence[DomainSets | None], length: int, device: torch.device
+    ) -> DomainSets | None:
+        """The domains of canvases that lie on the device, one each; None if none has any."""
+        given = [part for part in parts if part is not None]
+        if not given:
+            return None
+        rows, count = [], 0
+        anything = torch.full((1, length), ANYTHING, dtype=torch.int32, device=device)
+        for part in parts:
+            if part is None:
+                rows.append(anything)
+                continue
+            rows.append(torch.where(part.which == ANYTHING, ANYTHING, part.which + count))
+            count += len(part.sets)
+        return cls(torch.cat([part.sets for part in given]), torch.cat(rows))
+
     def sizes(self) -> Tensor:
         """How many tokens each position may take: int64 [B, L]."""
         sizes = self.sets.sum(dim=-1)[self.which.long().clamp_min(0)]

@@ -53,7 +53,7 @@ class WaitingLine:
         Who does not fit for its size holds up those behind, or it would wait for ever.
         """
         waiting = self._by_model.get(model)
-        if not waiting:
+        if not waiting or lane.free <= 0:
             return
         held = Counter(_group(job) for job in lane.jobs)
         for job in list(waiting):

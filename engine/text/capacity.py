@@ -15,6 +15,8 @@ _CPU_MEMORY = 256 * 2**20
 #: Floats a position that a pass holds at its widest, for each of hidden: residual, normed copies,
 #: projections, what the experts of a token make of it.
 _ACTIVATIONS = 64
+#: Bytes of the sets of one canvas's domains.
+_FLAGS = 2**24
 
 
 def capacity(
@@ -75,7 +77,10 @@ def _context(config: ModelConfig, chosen: int | None) -> int:
 
 
 def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
-    """Bytes that a denoising step of one canvas takes at its widest: logits and activations."""
+    """Bytes that a denoising step of one canvas takes at its widest.
+
+    They are its logits, its activations and its domains, of which a request may bring ``_FLAGS``.
+    """
     floats = config.vocab_size + _ACTIVATIONS * config.hidden_size
     sums = 12 * config.hidden_size * torch.float32.itemsize  # of soft embeddings, in parts
-    return config.canvas_length * (floats * dtype.itemsize + sums)
+    return config.canvas_length * (floats * dtype.itemsize + sums) + _FLAGS

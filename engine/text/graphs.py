@@ -9,6 +9,7 @@ Shapes: B canvases, L positions, N free positions in all, S tokens of a chunk.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -33,10 +34,13 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _PARTS = 4
 #: Sets of a domain in a recorded step.
 _SETS = (16, 64, 256)
+#: Records at most, of steps and passes; each keeps some megabytes a canvas. More are taken eagerly.
+_MOST = 40
 #: Sequences that a recorded pass encodes at once.
 _PIECES = (1, 2, 4)
 
 Out = TypeVar("Out")
+log = logging.getLogger(__name__)
 
 
 class Recorder(Protocol):
@@ -88,6 +92,14 @@ class _PassInputs:
     past: Past
 
 
+@dataclass(frozen=True, eq=False)
+class _PassRecord:
+    """A recorded pass."""
+
+    inputs: _PassInputs
+    replay: Callable[[], object]
+
+
 @dataclass(frozen=True)
 class _Key:
     """What a recorded step is for: B, N, and how many sets; 0 without a domain."""
@@ -113,8 +125,8 @@ class GraphTextStepper:
         # None is larger than the batch can be, for which memory was set aside.
         most = min(network.cache.sizes.sequences, SIZES[-1])
         self._sizes = (*(size for size in SIZES if size < most), most)
-        self._steps: dict[_Key, _StepRecord] = {}
-        self._passes: dict[tuple[int, int], tuple[_PassInputs, Callable[[], object]]] = {}
+        self._steps: dict[_Key, _StepRecord | None] = {}  # None: taken eagerly
+        self._passes: dict[tuple[int, int], _PassRecord | None] = {}
         needs = network.cache.needs(network.cache.sizes.max_context)
         self._widths = {kind: max(1, count) for kind, count in needs.items()}
         self._resting: tuple[object, object] = (None, None)  # what the next replay would read
@@ -149,10 +161,13 @@ class GraphTextStepper:
             self._widened(past, more),
         )
         if (size, width) not in self._passes:
-            self._passes[size, width] = self._record_pass(inputs)
-        static, replay = self._passes[size, width]
-        copy_tensors(inputs, static)
-        replay()
+            self._passes[size, width] = self._tried(lambda: self._record_pass(inputs))
+        record = self._passes[size, width]
+        if record is None:
+            self._eager.encode(pieces, past)
+            return
+        copy_tensors(inputs, record.inputs)
+        record.replay()
 
     def step(self, state: TextState, around: Surroundings) -> Moved:
         """See ``TextStepper.step``. What is returned is overwritten by the next step."""
@@ -160,8 +175,11 @@ class GraphTextStepper:
         if key is None:
             return self._eager.step(state, around)
         if key not in self._steps:
-            self._steps[key] = self._record_step(self._filled(state, around, key))
+            filled = self._filled(state, around, key)
+            self._steps[key] = self._tried(lambda: self._record_step(*filled))
         record = self._steps[key]
+        if record is None:
+            return self._eager.step(state, around)
         if self._resting != (state, around):
             fresh_state, fresh_around = self._filled(state, around, key)
             copy_tensors(fresh_state, record.state)
@@ -206,18 +224,31 @@ class GraphTextStepper:
         }
         return Past(F.pad(past.cached, (0, more)), pages)
 
-    def _record_step(self, inputs: tuple[TextState, Surroundings]) -> _StepRecord:
-        state, around = map_tensors(inputs[0], torch.clone), map_tensors(inputs[1], torch.clone)
+    def _tried(self, record: Callable[[], Out]) -> Out | None:
+        """A record; None where none can be made, or there are as many as memory is to hold."""
+        if len(self._steps) + len(self._passes) >= _MOST:
+            return None
+        try:
+            return record()
+        except RuntimeError:  # mostly for want of memory: slower, and as right
+            if not self._steps:  # the first of all: nothing can be recorded here
+                raise
+            log.warning("a step cannot be recorded and is taken eagerly", exc_info=True)
+            return None
+
+    def _record_step(self, state: TextState, around: Surroundings) -> _StepRecord:
+        state, around = map_tensors(state, torch.clone), map_tensors(around, torch.clone)
 
         def function() -> tuple[TextStep, Tensor]:
             moved = Moved.by(text_step(self._network, state, around), state)
             copy_tensors(moved.state, state)
-            return moved.step, moved.ends
+            # The step's own signal need not be kept beside the state's, which is the same.
+            return replace(moved.step, signal=state.signal), moved.ends
 
         replay, (step, ends) = self._record(function)
         return _StepRecord(state, around, replay, step, ends)
 
-    def _record_pass(self, inputs: _PassInputs) -> tuple[_PassInputs, Callable[[], object]]:
+    def _record_pass(self, inputs: _PassInputs) -> _PassRecord:
         static = map_tensors(inputs, torch.clone)
         static.lengths.zero_()  # what the first run writes into a ring, a second could not read
 
@@ -225,7 +256,7 @@ class GraphTextStepper:
             self._network.encode(static.tokens, static.lengths, static.past)
 
         replay, _ = self._record(function)
-        return static, replay
+        return _PassRecord(static, replay)
 
 
 def _at_least(count: int, sizes: Sequence[int]) -> int | None:

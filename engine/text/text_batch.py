@@ -42,6 +42,7 @@ class _Running(Generic[T]):
         pending: tokens that are to be encoded before the next canvas.
         cached: positions that are encoded.
         canvas: the one that is denoised, or was last.
+        domain: its domain, on the device.
     """
 
     ticket: T
@@ -49,6 +50,7 @@ class _Running(Generic[T]):
     lease: Lease
     pending: Sequence[int]
     canvas: CanvasRequest
+    domain: DomainSets | None = None
     cached: int = 0
 
 
@@ -144,13 +146,17 @@ class TextBatch(Generic[T]):
         requests = [running.canvas for running in ready]
         embeddings = self._network.weights.embeddings.values
         fresh = first_text_state(requests, self._length, embeddings)
+        for running in ready:  # once, for the batch changes often and sets may be large
+            running.domain = DomainSets.stack(
+                [running.canvas.domain], self._length, embeddings.device
+            )
         self._state = fresh if self._state is None else self._state.join(fresh)
         self._denoising += ready
         self._around = None
 
     def _surroundings(self, state: TextState) -> Surroundings:
-        domains = [running.canvas.domain for running in self._denoising]
-        sets = DomainSets.stack(domains, self._length, state.canvas.device)
+        domains = [running.domain for running in self._denoising]
+        sets = DomainSets.join(domains, self._length, state.canvas.device)
         return Surroundings.of(self._past(self._denoising), state.free, sets)
 
     def _past(self, sequences: Sequence[_Running[T]]) -> Past:
@@ -201,9 +207,12 @@ class TextBatch(Generic[T]):
         self, running: _Running[T], step: TextStep, row: int, why: FinishReason, steps: int
     ) -> CanvasResult:
         own = (row, slice(running.canvas.length))  # without padding
+        entropy = _fetched(step.entropy[own])
+        if not np.isfinite(entropy).all():
+            raise FloatingPointError("the model's logits are no numbers; are its weights damaged?")
         return CanvasResult(
             tokens=_fetched(step.draft[own]),
-            entropy=_fetched(step.entropy[own]),
+            entropy=entropy,
             candidate_mass=_fetched(step.candidate_mass[own]),
             reason=why,
             steps=steps,

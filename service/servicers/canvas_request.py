@@ -6,7 +6,7 @@ Sizes are compared before anything is built of them, so that an absurd request c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,10 @@ from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
 from engine.client import ModelInfo
 from engine.domain import ANYTHING, Domain
 from service.errors import invalid_argument
+
+#: Of the domains of a canvas together: as many as there are sets, times the vocabulary. They take a
+#: byte each in the engine.
+MAX_FLAGS = 2**24
 
 
 def canvas_request(
@@ -32,12 +36,11 @@ def canvas_request(
     """
     length = _length(request, info)
     clamps = _clamps(request, length, info.vocabulary)
-    domain = _domain(request, length, info.vocabulary)
-    if domain is not None:
-        _check_clamps_within(request, domain)
+    choices, which = _choices(request, length, info.vocabulary)
+    _check_clamps_within(request, choices, which)
     return CanvasRequest(
-        clamps=clamps,
-        domain=domain,
+        clamps=_clamped_by(clamps, choices, which),
+        domain=_domain(choices, which, info.vocabulary),
         sampling=sampling_from(request.sampling, defaults),
         seed=seed_from(request.sampling, secrets.randbits),
         prompt=prompt,
@@ -97,23 +100,52 @@ def _clamps(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) ->
     return clamps
 
 
-def _domain(request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int) -> Domain | None:
-    """None where the request names no domain."""
-    if not request.domains:
-        return None
+def _choices(
+    request: canvas_pb2.DenoiseRequest, length: int, vocabulary: int
+) -> tuple[list[Tokens], Tokens]:
+    """The distinct tokens of each domain, and which domain each position [L] is in, if any."""
     _check_count("domains", len(request.domains), length)
-    sets = np.zeros((len(request.domains), vocabulary), np.bool_)
+    choices: list[Tokens] = []
     which = np.full(length, ANYTHING)
     named: dict[int, str] = {}
     for index, item in enumerate(request.domains):
         path = f"domains[{index}]"
-        sets[index, _allowed(item, path, vocabulary)] = True
+        choices.append(np.unique(_allowed(item, path, vocabulary)))
         if not item.positions:
             raise invalid_argument(f"{path}.positions", "is empty, accepted: at least one")
         for at, position in enumerate(item.positions):
             _check_position(f"{path}.positions[{at}]", position, length, named)
             which[position] = index
-    return Domain(sets, which)
+    return choices, which
+
+
+def _clamped_by(clamps: Tokens, choices: Sequence[Tokens], which: Tokens) -> Tokens:
+    """The clamps, with domains of one token among them."""
+    clamped = clamps.copy()
+    for position in np.flatnonzero(which != ANYTHING):
+        if len(choices[which[position]]) == 1:
+            clamped[position] = choices[which[position]][0]
+    return clamped
+
+
+def _domain(choices: Sequence[Tokens], which: Tokens, vocabulary: int) -> Domain | None:
+    """Domains of more than one token; None where there are none."""
+    several = [index for index, tokens in enumerate(choices) if len(tokens) > 1]
+    if not several:
+        return None
+    most = MAX_FLAGS // vocabulary
+    if len(several) > most:
+        raise invalid_argument(
+            "domains",
+            f"got {len(several)} of more than one token, accepted: at most {most} with a "
+            f"vocabulary of {vocabulary}; positions with the same choice can share one",
+        )
+    sets = np.zeros((len(several), vocabulary), np.bool_)
+    row_of = np.full(len(choices) + 1, ANYTHING)
+    for row, index in enumerate(several):
+        sets[row, choices[index]] = True
+        row_of[index] = row
+    return Domain(sets, row_of[which])  # the last entry, -1, is for those in no domain
 
 
 def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Tokens:
@@ -128,9 +160,12 @@ def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Tokens:
     return tokens
 
 
-def _check_clamps_within(request: canvas_pb2.DenoiseRequest, domain: Domain) -> None:
+def _check_clamps_within(
+    request: canvas_pb2.DenoiseRequest, choices: Sequence[Tokens], which: Tokens
+) -> None:
     for index, clamp in enumerate(request.clamps):
-        if not domain.allows(np.array([clamp.position]), np.array([clamp.token])).all():
+        domain = which[clamp.position]
+        if domain != ANYTHING and clamp.token not in choices[domain]:
             raise invalid_argument(
                 f"clamps[{index}].token",
                 f"got {clamp.token}, accepted: a token of the domain of position {clamp.position}",

@@ -369,3 +369,13 @@ async def test_the_engine_ends_when_its_device_computes_no_more(
         await asyncio.wait_for(engine.ended(), 10)
         with pytest.raises(EngineStoppedError):
             await engine.generate("text", text)
+
+
+async def test_logits_that_are_no_numbers_are_an_error_and_no_answer() -> None:
+    model = plain_model()
+    model.norm.weight.fill_(torch.nan)
+    with (
+        Engine({"text": checkpoint(model)}, EngineLimits(max_batch=2)) as engine,
+        pytest.raises(DenoisingError, match="logits are no numbers"),
+    ):
+        await engine.denoise("text", latin_request(relations=None, constraint=None))

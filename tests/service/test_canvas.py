@@ -141,6 +141,29 @@ async def test_a_bad_request_is_refused_with_its_field(stub, engine, method, req
     assert engine.requests == []
 
 
+async def test_more_domains_than_the_engine_is_to_hold_are_refused(stub, engine, monkeypatch):
+    monkeypatch.setattr("service.servicers.canvas_request.MAX_FLAGS", 149)
+    domains = [Domain(positions=[i], tokens=[i, 9]) for i in range(3)]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Denoise(canvas(domains=domains))
+    path, description = violation(rich_status(caught.value))
+    assert path == "domains"
+    assert (
+        "got 3 of more than one token, accepted: at most 2 with a vocabulary of 50" in description
+    )
+    await stub.Denoise(canvas(domains=domains[:2]))
+
+
+async def test_a_domain_of_one_token_is_a_clamp(stub, engine):
+    domains = [Domain(positions=[0, 2], tokens=[7, 7]), Domain(positions=[1], tokens=[8, 9])]
+    await stub.Denoise(canvas(clamps=[Clamp(position=0, token=7)], domains=domains))
+    (request,) = engine.requests
+    assert request.clamps.tolist() == [7, -1, 7, -1, -1, -1]
+    assert request.domain is not None
+    assert request.domain.which.tolist() == [-1, 0, -1, -1, -1, -1]
+    assert request.domain.sets.nonzero()[1].tolist() == [8, 9]
+
+
 async def test_an_unknown_model_is_also_named_as_a_resource(stub):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Denoise(canvas(model="nobody"))

@@ -137,7 +137,9 @@ def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
     assert f"prompt of 2,048 tokens | {(full + ring) / 1e6:.1f} MB |" in TEXT
     passes = encoding_bytes(config, BFLOAT16, Chunks.on(torch.device("cuda")))
     assert f"an encoding pass | {passes / 1e6:.1f} MB |" in TEXT
-    assert f"logits and activations | {step_bytes(config, BFLOAT16) / 1e6:.1f} MB |" in TEXT
+    assert (
+        f"logits, activations and domains | {step_bytes(config, BFLOAT16) / 1e6:.1f} MB |" in TEXT
+    )
 
 
 @pytest.mark.parametrize("free", [8, 30, 90])

@@ -126,3 +126,34 @@ def test_padding_does_not_keep_a_short_canvas_from_being_stable(known: Checkpoin
     (result,) = run(batch, [request]).results
     assert isinstance(result, CanvasResult)
     assert result.reason is FinishReason.STABLE
+
+
+def test_what_cannot_be_recorded_any_more_is_taken_eagerly(known: Checkpoint) -> None:
+    rerun, chooser = Rerun(), random.Random(3)
+    requests = [random_request(chooser) for _ in range(20)]
+
+    def full(function: Callable[[], Out]) -> tuple[Callable[[], object], Out]:
+        if rerun.records == 2:
+            raise RuntimeError("out of memory")
+        return rerun(function)
+
+    batch = text_batch(known, stepper=lambda network: GraphTextStepper(network, full))
+    for request in requests:
+        (result,) = run(batch, [request]).results
+        (expected,) = run(text_batch(known), [request]).results
+        assert np.array_equal(result.tokens, expected.tokens)
+    assert rerun.records == 2
+    assert rerun.replays > 2
+
+
+def test_no_more_records_are_kept_than_memory_is_to_hold(
+    known: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.text.graphs._MOST", 3)
+    rerun, chooser = Rerun(), random.Random(4)
+    batch = text_batch(known, stepper=lambda network: GraphTextStepper(network, rerun))
+    for request in (random_request(chooser) for _ in range(20)):
+        (result,) = run(batch, [request]).results
+        (expected,) = run(text_batch(known), [request]).results
+        assert np.array_equal(result.tokens, expected.tokens)
+    assert rerun.records == 3
