@@ -17,6 +17,7 @@ from engine.kernels.acceptance import accept_and_renoise
 from engine.kernels.denoising_head import denoising_head
 from engine.kernels.raw_logits import RawLogits
 from engine.kernels.soft_embedding import soft_embedding
+from engine.kernels.triton_device import runs_triton
 from engine.text.network import Past, TextNetwork
 from engine.text.state import Moved, TextState, TextStep
 
@@ -88,13 +89,14 @@ class TextStepper(Protocol):
 class EagerTextStepper:
     """The reference: one kernel after another.
 
-    On the CPU sequences are computed one by one, without padding: products there round as the
-    number of rows has it, and a canvas is to have the same bits in any company.
+    Where our own kernels do not run, sequences are computed one by one, without padding: products
+    there round as the number of rows has it, and a canvas is to have the same bits in any company.
     """
 
     def __init__(self, network: TextNetwork) -> None:
         self._network = network
-        self._alone = network.weights.device.type == "cpu"
+        embeddings = network.weights.embeddings.values
+        self._alone = not (embeddings.is_cuda and runs_triton(embeddings))
 
     def encode(self, pieces: Sequence[Sequence[int]], past: Past) -> None:
         """See ``TextStepper.encode``."""

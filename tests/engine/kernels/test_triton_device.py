@@ -10,6 +10,7 @@ import textwrap
 import pytest
 import torch
 
+from engine.kernels import triton_device
 from engine.kernels.triton_device import runs_triton
 
 WITHOUT_TRITON = """
@@ -47,3 +48,30 @@ def test_every_kernel_has_a_plain_function_for_where_triton_is_missing() -> None
 def test_a_tensor_on_the_cpu_is_left_to_the_plain_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     assert not runs_triton(torch.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("probed", "said"),
+    [
+        (163 * 1024, "163 KB of shared memory"),
+        (RuntimeError("no C compiler"), "Triton does not run on GPU 5"),
+        (227 * 1024, ""),
+    ],
+)
+def test_a_gpu_that_cannot_run_the_kernels_is_left_to_pytorch_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    probed: int | Exception,
+    said: str,
+) -> None:
+    def probe(index: int) -> int:
+        assert index == 5
+        if isinstance(probed, Exception):
+            raise probed
+        return probed
+
+    monkeypatch.setattr("engine.kernels.gpu_probe.probe", probe)
+    triton_device._gpu_runs_triton.cache_clear()
+    assert triton_device._gpu_runs_triton(5) is not bool(said)
+    assert said in caplog.text
+    triton_device._gpu_runs_triton.cache_clear()
