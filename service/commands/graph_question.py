@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import grpc
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from inkfill.v1 import common_pb2, graph_pb2_grpc
@@ -20,9 +17,6 @@ from service.commands.graph_view import GraphView, pairs_line
 from service.commands.headline import headline, words
 from service.commands.server_option import naming_timeout
 from solvers.graph.picture import to_svg
-
-#: What gRPC says of a service that the server does not offer.
-_NO_SERVICE = "Method not found!"
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ async def _ask(
 ) -> int:
     async with connect(server) as channel:
         stub = graph_pb2_grpc.GraphStub(channel)
-        with naming_timeout(timeout), _naming_service():
+        with naming_timeout(timeout):
             if output.watch and not output.json:
                 response = await _watch(stub, question, timeout)
             else:
@@ -120,17 +114,3 @@ def _draw(view: GraphView, response: Any, file: Path) -> None:
         file.write_text(to_svg(view.picture(response, caption)), encoding="utf-8")
     except OSError as error:
         fail(f"--svg: {file}: {error.strerror or error}")
-
-
-@contextmanager
-def _naming_service() -> Iterator[None]:
-    """Say what a server without the graph service lacks."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.UNIMPLEMENTED or error.details() != _NO_SERVICE:
-            raise
-        fail(
-            "the server has no model for graphs; start one that has: inkfill serve --model FOLDER",
-            Exit.NOT_SOLVED,
-        )
