@@ -17,7 +17,7 @@ from service.commands import console, text_view
 from service.commands import generate as command
 from service.commands.app import app
 from service.commands.generate import request_for
-from service.commands.text_view import draft_text, last_lines
+from service.commands.text_view import draft_text, harmless, last_lines
 from service.logging import configure_logging
 from service.loop_thread import LoopThread
 from service.server import Server
@@ -164,7 +164,12 @@ def test_what_is_written_commands_no_terminal(ask, engine, model, monkeypatch):
     monkeypatch.setattr(command, "out", terminal)
     ask("x", "--watch")
     assert "\x1b[31m" not in screen.getvalue()
-    assert "␛[31mb" in screen.getvalue()
+    assert "␛[31mb␍" in screen.getvalue()
+
+
+def test_every_control_is_shown_but_blanks_and_line_feeds():
+    assert harmless("a\tb\nc") == "a\tb\nc"
+    assert harmless("\a\b\x0e\x7f\x9b1m") == "␇␈␎␡\ufffd1m"
 
 
 def test_a_long_text_shows_its_end():
