@@ -188,7 +188,7 @@ def test_a_model_without_a_tokenizer_takes_no_prompt_of_text(ask, engine):
     [
         (["x", "--model", "nobody"], "--model: got 'nobody', accepted: writer, scribe"),
         (["x", "--raw", "--system", "y"], "--system: is part of a conversation"),
-        (["x", "--raw", "--think"], "think: is for the chat template"),
+        (["x", "--raw", "--think"], "--think: is for the chat template"),
         (["x", "--max-tokens", "57"], "max_tokens: got 57, accepted: 1 to"),
         (["x", "--t-min", "0"], "sampling.t_min: got 0.0, accepted: 0.01 to 10"),
         (["x", "--steps", "0"], "--steps"),
