@@ -145,7 +145,8 @@ async def _generate(
             if watch and not json:
                 response = await watch_text(stub, request, timeout)
             else:
-                response = await stub.Generate(request, timeout=timeout)
+                with err.status("generating"):
+                    response = await stub.Generate(request, timeout=timeout)
     _print(response, json)
     return Exit.SOLVED
 

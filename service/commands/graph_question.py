@@ -12,7 +12,7 @@ from inkfill.v1 import common_pb2, graph_pb2_grpc
 from rich.live import Live
 
 from service.commands.connection import connect
-from service.commands.console import Exit, fail, out, print_line, run
+from service.commands.console import Exit, err, fail, out, print_line, run
 from service.commands.graph_view import GraphView, pairs_line
 from service.commands.headline import headline, words
 from service.commands.server_option import naming_timeout
@@ -75,7 +75,8 @@ async def _ask(
                 response = await _watch(stub, question, timeout)
             else:
                 method = getattr(stub, question.method)
-                response = await method(question.request, timeout=timeout)
+                with err.status("solving"):
+                    response = await method(question.request, timeout=timeout)
     _print(question.view, response, output.json)
     if output.svg is not None:
         _draw(question.view, response, output.svg)

@@ -167,6 +167,13 @@ def test_what_is_written_commands_no_terminal(ask, engine, model, monkeypatch):
     assert "␛[31mb␍" in screen.getvalue()
 
 
+def test_a_terminal_is_told_that_a_text_is_on_its_way(ask, monkeypatch):
+    screen = StringIO()
+    monkeypatch.setattr(command, "err", Console(file=screen, force_terminal=True, width=60))
+    ask("x")
+    assert "generating" in screen.getvalue()
+
+
 def test_every_control_is_shown_but_blanks_and_line_feeds():
     assert harmless("a\tb\nc") == "a\tb\nc"
     assert harmless("\a\b\x0e\x7f\x9b1m") == "␇␈␎␡\ufffd1m"

@@ -407,6 +407,15 @@ def test_a_closed_standard_input_holds_no_graph(monkeypatch: pytest.MonkeyPatch)
     assert inkfill("color", "-").exit_code == 2
 
 
+def test_a_terminal_is_told_that_an_answer_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=60)
+    monkeypatch.setattr("service.commands.graph_question.err", terminal)
+    for address in serving(FakeEngine(infos=GRAPHS)):
+        inkfill("color", PETERSEN, "--server", address)
+    assert "solving" in screen.getvalue()
+
+
 @pytest.mark.parametrize(
     ("infos", "command"),
     [((SUDOKU,), ("color", PETERSEN)), (GRAPHS, ("sudoku", "1.....3..4.....2"))],
