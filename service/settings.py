@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         host: address to listen on.
         port: 0 to 65535; 0 takes a free one.
         models: checkpoint folders, or models of the Hugging Face Hub as ``ORG/NAME`` or
-            ``ORG/NAME@REVISION``; none serves the bundled checkpoint. In the environment,
+            ``ORG/NAME@REVISION``; none serves the bundled checkpoints. In the environment,
             separated by commas.
         device: ``auto`` takes a GPU if there is one; ``cpu``, ``cuda``, ``cuda:1``.
         max_batch: canvases denoised together, 1 to 4096.
