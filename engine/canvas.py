@@ -78,7 +78,7 @@ class SamplingParams:
         checks = [
             ("max_steps", self.max_steps, 1 <= self.max_steps <= MAX_STEPS_LIMIT, "1 to 4096"),
             ("t_min", self.t_min, 0.01 <= self.t_min <= 10, "0.01 to 10"),
-            ("t_max", self.t_max, self.t_min <= self.t_max <= 10, "t_min to 10"),
+            ("t_max", self.t_max, self.t_min <= self.t_max <= 10, f"{self.t_min} (t_min) to 10"),
             ("entropy_bound", self.entropy_bound, 0 < self.entropy_bound <= 1e4, "above 0, to 1e4"),
             ("stability", self.stability, 0 <= self.stability <= 8, "0 to 8"),
             ("confidence", self.confidence, 0 <= self.confidence <= 100, "0 to 100"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import Message
@@ -16,6 +17,14 @@ _REQUEST_ID_KEY = "x-request-id"
 
 #: How gRPC's two resolvers begin.
 _UNRESOLVED = re.compile(r"(?:errors resolving|DNS resolution failed for) (\S+?)(?::\d+)?:(?:\s|$)")
+
+#: How gRPC begins where nobody answers: who was asked, with brackets escaped, and why.
+_UNANSWERED = re.compile(
+    r"failed to connect to all addresses; last error: \w+: (?:ipv[46]:)?(\S+): "
+    r"(?:Failed to connect to remote host: )?(.+)"
+)
+#: What gRPC says of a service that the server does not offer.
+_NO_SERVICE = "Method not found!"
 
 M = TypeVar("M", bound=Message)
 
@@ -110,9 +119,14 @@ def from_status(status: status_pb2.Status) -> InkfillError:
 
 
 def _plain(details: str) -> str:
-    """What gRPC says, in a sentence where it says that it found no host of that name."""
-    unresolved = _UNRESOLVED.match(details)
-    return f"there is no host named {unresolved[1]}" if unresolved else details
+    """What gRPC says, in a sentence where it found no host, no server or no such service."""
+    if unresolved := _UNRESOLVED.match(details):
+        return f"there is no host named {unresolved[1]}"
+    if unanswered := _UNANSWERED.match(details):
+        return f"no server answers at {unquote(unanswered[1])}: {unanswered[2]}"
+    if details == _NO_SERVICE:
+        return "the server has no model for this call; inkfill models --server lists those it has"
+    return details
 
 
 def _decoded(

@@ -1,4 +1,4 @@
-"""One stream of log lines: JSON for machines, coloured text for people.
+"""One stream of log lines: JSON for machines, text for people, coloured on a terminal.
 
 Structlog's loggers and the standard library's share it, and every line that is written while a
 call is served carries that call's request id.
@@ -36,13 +36,14 @@ def configure_logging(level: LogLevel, style: LogFormat, stream: TextIO | None =
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(style),
+                *_renderers(style, stream.isatty()),
             ],
         )
     )
@@ -63,7 +64,10 @@ def current_request_id() -> str:
     return str(structlog.contextvars.get_contextvars().get(_REQUEST_ID, ""))
 
 
-def _renderers(style: LogFormat) -> list[Processor]:
-    if style == "console":
+def _renderers(style: LogFormat, on_terminal: bool) -> list[Processor]:
+    if style == "console" and on_terminal:
         return [structlog.dev.ConsoleRenderer()]
+    if style == "console":  # colours would stand in a file as escape sequences
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

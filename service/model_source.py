@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class ModelSource:
         Raises:
             SettingsError: it can be neither.
         """
-        folder = Path(given).resolve()
+        folder = Path(os.path.abspath(given))  # not resolved: a link goes by its own name
         if folder.is_dir():
             return cls(name=folder.name, folder=folder)
         found = _HUB_NAME.fullmatch(given)

@@ -29,6 +29,8 @@ CONFIG_VARIABLE = "INKFILL_CONFIG"
 _SERVICE_LINK = "INKFILL_PORT"
 #: Flags that are not called what their setting is called.
 _FLAGS = {"models": "--model"}
+#: What ``device`` takes, which is the one setting with a pattern.
+_DEVICES = "auto, cpu, cuda or cuda:N"
 
 
 class SettingsError(ValueError):
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
         host: address to listen on.
         port: 0 to 65535; 0 takes a free one.
         models: checkpoint folders, or models of the Hugging Face Hub as ``ORG/NAME`` or
-            ``ORG/NAME@REVISION``; none serves the bundled checkpoint. In the environment,
+            ``ORG/NAME@REVISION``; none serves the bundled checkpoints. In the environment,
             separated by commas.
         device: ``auto`` takes a GPU if there is one; ``cpu``, ``cuda``, ``cuda:1``.
         max_batch: canvases denoised together, 1 to 4096.
@@ -168,15 +170,27 @@ def _reason(fault: dict[str, Any], given: dict[str, Any], path: Path | None) -> 
     if fault["type"] == "extra_forbidden":
         known = ", ".join(Settings.model_fields)
         return f"{_source(name, given, path)}: no such setting; accepted: {known}"
-    message = str(fault["msg"]).removeprefix("Input should be ")
     source = _source(name, given, path)
-    reason = f"{source}: got {fault['input']!r}, accepted: {message}"
+    reason = f"{source}: got {fault['input']!r}, accepted: {_accepted(name, fault)}"
     if source == _SERVICE_LINK and is_linked(str(fault["input"])):
         reason += (
             "; Kubernetes sets this variable in every pod beside a Service named inkfill: put "
             "enableServiceLinks: false into the pod's spec, or name the Service otherwise"
         )
     return reason
+
+
+def _accepted(name: str, fault: dict[str, Any]) -> str:
+    if fault["type"] == "string_pattern_mismatch":
+        return _DEVICES
+    if fault["type"] in {"greater_than_equal", "less_than_equal"}:
+        bounds = Settings.model_fields[name].metadata
+        least, most = (
+            next(getattr(bound, end) for bound in bounds if hasattr(bound, end))
+            for end in ("ge", "le")
+        )
+        return f"{least} to {most}"
+    return str(fault["msg"]).removeprefix("Input should be ")
 
 
 def _source(name: str, given: dict[str, Any], path: Path | None) -> str:

@@ -27,14 +27,14 @@ _PUZZLES = (
 
 
 def demo() -> None:
-    """Serve the bundled checkpoint and solve two Sudokus through gRPC, step by step."""
+    """Serve the bundled checkpoints and solve two Sudokus through gRPC, step by step."""
     run(_demo())
 
 
 async def _demo() -> int:
     started, solved = time.monotonic(), 0
     async with connect(None) as channel:
-        out.print(f"serving the bundled checkpoint ({time.monotonic() - started:.1f} s)\n")
+        out.print(f"serving the bundled checkpoints ({time.monotonic() - started:.1f} s)\n")
         stub = sudoku_pb2_grpc.SudokuStub(channel)
         for title, text in _PUZZLES:
             out.print(f"[bold]{title}[/]")

@@ -120,6 +120,8 @@ def generate(
     text, system = _text(prompt), system and _utf8("--system", system)
     if chat is False and system is not None:
         fail("--system: is part of a conversation, accepted: only without --raw")
+    if chat is False and think is not None:
+        fail("--think: is for the chat template, accepted: only without --raw")
     run(_generate(text, options, model, (chat, system), watch, json, server, timeout))
 
 
@@ -143,7 +145,8 @@ async def _generate(
             if watch and not json:
                 response = await watch_text(stub, request, timeout)
             else:
-                response = await stub.Generate(request, timeout=timeout)
+                with err.status("generating"):
+                    response = await stub.Generate(request, timeout=timeout)
     _print(response, json)
     return Exit.SOLVED
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import grpc
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from inkfill.v1 import common_pb2, graph_pb2_grpc
 from rich.live import Live
 
 from service.commands.connection import connect
-from service.commands.console import Exit, fail, out, print_line, run
+from service.commands.console import Exit, err, fail, out, print_line, run
 from service.commands.graph_view import GraphView, pairs_line
 from service.commands.headline import headline, words
 from service.commands.server_option import naming_timeout
 from solvers.graph.picture import to_svg
-
-#: What gRPC says of a service that the server does not offer.
-_NO_SERVICE = "Method not found!"
 
 
 @dataclass(frozen=True)
@@ -76,12 +70,13 @@ async def _ask(
 ) -> int:
     async with connect(server) as channel:
         stub = graph_pb2_grpc.GraphStub(channel)
-        with naming_timeout(timeout), _naming_service():
+        with naming_timeout(timeout):
             if output.watch and not output.json:
                 response = await _watch(stub, question, timeout)
             else:
                 method = getattr(stub, question.method)
-                response = await method(question.request, timeout=timeout)
+                with err.status("solving"):
+                    response = await method(question.request, timeout=timeout)
     _print(question.view, response, output.json)
     if output.svg is not None:
         _draw(question.view, response, output.svg)
@@ -120,17 +115,3 @@ def _draw(view: GraphView, response: Any, file: Path) -> None:
         file.write_text(to_svg(view.picture(response, caption)), encoding="utf-8")
     except OSError as error:
         fail(f"--svg: {file}: {error.strerror or error}")
-
-
-@contextmanager
-def _naming_service() -> Iterator[None]:
-    """Say what a server without the graph service lacks."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.UNIMPLEMENTED or error.details() != _NO_SERVICE:
-            raise
-        fail(
-            "the server has no model for graphs; start one that has: inkfill serve --model FOLDER",
-            Exit.NOT_SOLVED,
-        )

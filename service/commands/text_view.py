@@ -12,6 +12,12 @@ from service.commands.headline import counted
 _THOUGHT = "italic"
 _ACCEPTED = "green"
 _UNCERTAIN = "dim"
+#: What stands for each control but tab and line feed; those of 8 bits have no symbols.
+_SYMBOLS = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: "\N{SYMBOL FOR DELETE}",
+    **dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}"),
+}
 
 
 async def watch_text(
@@ -46,8 +52,8 @@ def draft_text(draft: canvas_pb2.GenerateDraft) -> Text:
 
 
 def harmless(text: str) -> str:
-    """A text in which nothing commands the terminal."""
-    return text.replace("\x1b", "\N{SYMBOL FOR ESCAPE}")
+    """A text in which nothing commands the terminal: controls are shown by their symbols."""
+    return text.translate(_SYMBOLS)
 
 
 def last_lines(text: Text, width: int, count: int) -> Text:

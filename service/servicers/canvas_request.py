@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from inkfill.v1 import canvas_pb2
 
-from engine.canvas import FREE, CanvasRequest, SamplingParams, Tokens
+from engine.canvas import FREE, CanvasError, CanvasRequest, SamplingParams, Tokens
 from engine.client import ModelInfo
 from engine.domain import ANYTHING, Domain
 from service.errors import invalid_argument
@@ -61,6 +61,12 @@ def sampling_from(message: canvas_pb2.Sampling, defaults: SamplingParams) -> Sam
     """
     names = ("max_steps", "t_min", "t_max", "entropy_bound", "stability", "confidence")
     given = {name: getattr(message, name) for name in names if message.HasField(name)}
+    least, most = given.get("t_min", 0), defaults.t_max
+    if most < least <= 10 and "t_max" not in given:
+        raise CanvasError(
+            "sampling.t_min",
+            f"got {least}, accepted: 0.01 to t_max, which is {most} unless given",
+        )
     return replace(defaults, **given)
 
 

@@ -170,5 +170,7 @@ def _error_at(text: str, cell: _Cell, accepted: str) -> ProblemError:
     line = text.count("\n", 0, cell.offset) + 1
     column = cell.offset - (text.rfind("\n", 0, cell.offset) + 1) + 1
     shown = cell.text if len(cell.text) <= 12 else cell.text[:12] + "..."
-    where = f"character {cell.offset + 1} (line {line}, column {column})"
+    where = f"character {cell.offset + 1}"
+    if "\n" in text:
+        where += f" (line {line}, column {column})"
     return ProblemError("puzzle", f"{where}: got {shown!r}, accepted: {accepted}")

@@ -175,6 +175,13 @@ def test_a_server_that_is_not_there_is_said_to_be_unavailable() -> None:
     assert "error:" in result.stderr
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1"])
+def test_a_server_that_is_not_there_is_said_in_a_sentence(address: str) -> None:
+    result = inkfill("models", "--server", address)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: no server answers at {address}: ")
+
+
 def test_a_host_of_no_name_is_said_in_a_sentence() -> None:
     result = inkfill("models", "--server", "no-such-host.invalid:50051")
     assert result.exit_code == 1

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 
 import grpc
 import pytest
@@ -66,6 +67,16 @@ def log() -> io.StringIO:
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     return stream
+
+
+def test_lines_for_people_have_colours_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminal in (False, True):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda shown=terminal: shown)
+        configure_logging("info", "console", stream)
+        logging.getLogger("grpc").error("lost", exc_info=ValueError("it"))
+        assert "ValueError: it" in re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())
+        assert ("\x1b[" in stream.getvalue()) == terminal
 
 
 def test_the_standard_librarys_loggers_share_the_stream_and_the_request_id(

@@ -210,7 +210,9 @@ async def test_drafts_foretell_commits_and_commits_make_up_the_response(stub, en
         (ask(prompt_tokens=[9] * 50, max_tokens=9), "max_tokens", "got 9, accepted: 1 to 8"),
         (ask(max_tokens=2**32 - 1), "max_tokens", "accepted: 1 to 56"),
         (ask(sampling=Sampling(max_steps=0)), "sampling.max_steps", "1 to 4096"),
-        (ask(sampling=Sampling(t_max=0.1)), "sampling.t_max", "t_min to 10"),
+        (ask(sampling=Sampling(t_max=0.1)), "sampling.t_max", "0.3 (t_min) to 10"),
+        (ask(sampling=Sampling(t_min=3)), "sampling.t_min", "0.01 to t_max, which is 0.8"),
+        (ask(sampling=Sampling(t_min=3, t_max=2)), "sampling.t_max", "3.0 (t_min) to 10"),
         (ask(sampling=Sampling(seed=2**63)), "sampling.seed", "2^63 - 1"),
     ],
 )

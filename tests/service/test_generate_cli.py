@@ -17,7 +17,7 @@ from service.commands import console, text_view
 from service.commands import generate as command
 from service.commands.app import app
 from service.commands.generate import request_for
-from service.commands.text_view import draft_text, last_lines
+from service.commands.text_view import draft_text, harmless, last_lines
 from service.logging import configure_logging
 from service.loop_thread import LoopThread
 from service.server import Server
@@ -164,7 +164,19 @@ def test_what_is_written_commands_no_terminal(ask, engine, model, monkeypatch):
     monkeypatch.setattr(command, "out", terminal)
     ask("x", "--watch")
     assert "\x1b[31m" not in screen.getvalue()
-    assert "␛[31mb" in screen.getvalue()
+    assert "␛[31mb␍" in screen.getvalue()
+
+
+def test_a_terminal_is_told_that_a_text_is_on_its_way(ask, monkeypatch):
+    screen = StringIO()
+    monkeypatch.setattr(command, "err", Console(file=screen, force_terminal=True, width=60))
+    ask("x")
+    assert "generating" in screen.getvalue()
+
+
+def test_every_control_is_shown_but_blanks_and_line_feeds():
+    assert harmless("a\tb\nc") == "a\tb\nc"
+    assert harmless("\a\b\x0e\x7f\x9b1m") == "␇␈␎␡\ufffd1m"
 
 
 def test_a_long_text_shows_its_end():
@@ -183,7 +195,7 @@ def test_a_model_without_a_tokenizer_takes_no_prompt_of_text(ask, engine):
     [
         (["x", "--model", "nobody"], "--model: got 'nobody', accepted: writer, scribe"),
         (["x", "--raw", "--system", "y"], "--system: is part of a conversation"),
-        (["x", "--raw", "--think"], "think: is for the chat template"),
+        (["x", "--raw", "--think"], "--think: is for the chat template"),
         (["x", "--max-tokens", "57"], "max_tokens: got 57, accepted: 1 to"),
         (["x", "--t-min", "0"], "sampling.t_min: got 0.0, accepted: 0.01 to 10"),
         (["x", "--steps", "0"], "--steps"),

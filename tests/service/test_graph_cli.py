@@ -34,7 +34,7 @@ from solvers.graph.coloring.solver import ColoringSolver
 from solvers.graph.formats import parse_graph
 from solvers.graph.hamiltonian.solver import HamiltonianSolver
 from solvers.graph.independent_set.solver import IndependentSetSolver
-from tests.service.fakes import SUDOKU, FakeEngine
+from tests.service.fakes import GRAPHS, SUDOKU, FakeEngine
 from tests.service.graphs import random_checkpoints
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -407,11 +407,24 @@ def test_a_closed_standard_input_holds_no_graph(monkeypatch: pytest.MonkeyPatch)
     assert inkfill("color", "-").exit_code == 2
 
 
-def test_a_server_without_models_for_graphs_is_said_to_have_none() -> None:
-    for address in serving(FakeEngine(infos=(SUDOKU,))):
-        result = inkfill("color", PETERSEN, "--server", address)
+def test_a_terminal_is_told_that_an_answer_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=60)
+    monkeypatch.setattr("service.commands.graph_question.err", terminal)
+    for address in serving(FakeEngine(infos=GRAPHS)):
+        inkfill("color", PETERSEN, "--server", address)
+    assert "solving" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("infos", "command"),
+    [((SUDOKU,), ("color", PETERSEN)), (GRAPHS, ("sudoku", "1.....3..4.....2"))],
+)
+def test_a_server_without_a_model_for_a_command_is_said_to_have_none(infos, command) -> None:
+    for address in serving(FakeEngine(infos=infos)):
+        result = inkfill(*command, "--server", address)
         assert result.exit_code == 1
-        assert "the server has no model for graphs" in result.stderr
+        assert "the server has no model for this call" in result.stderr
 
 
 def test_a_model_that_is_missing_is_named() -> None:

@@ -37,6 +37,13 @@ def test_an_existing_folder_wins_over_the_hub(tmp_path: Path) -> None:
     assert source.fetched() == tmp_path / "google" / "model"
 
 
+def test_a_folder_goes_by_its_name_and_a_link_by_its_own(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "checkpoint").mkdir(parents=True)
+    Path("mine").symlink_to("disk/checkpoint")
+    assert ModelSource.parse("disk/../disk/checkpoint/").name == "checkpoint"
+    assert ModelSource.parse("mine") == ModelSource("mine", tmp_path / "mine")
+
+
 def test_a_hub_model_is_fetched_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.hub.fetch", lambda *given: Path("/cache", *map(str, given)))
     assert ModelSource.parse("org/m@v2").fetched() == Path("/cache/org/m/v2")

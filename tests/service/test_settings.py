@@ -63,9 +63,10 @@ def test_settings_do_not_change() -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"port": 70000}, r"--port: got 70000, accepted: less than or equal to 65535"),
-        ({"device": "tpu"}, r"--device: got 'tpu'"),
-        ({"max_batch": 0}, r"--max-batch: got 0, accepted: greater than or equal to 1"),
+        ({"port": 70000}, r"--port: got 70000, accepted: 0 to 65535"),
+        ({"device": "tpu"}, r"--device: got 'tpu', accepted: auto, cpu, cuda or cuda:N"),
+        ({"max_batch": 0}, r"--max-batch: got 0, accepted: 1 to 4096"),
+        ({"threads": 0}, r"--threads: got 0, accepted: 1 to 1024"),
         ({"log_format": "xml"}, r"--log-format: got 'xml', accepted: 'json' or 'console'"),
         ({"prot": 1}, r"--prot: no such setting; accepted: host, port"),
     ],
