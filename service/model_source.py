@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.settings import SettingsError
+from solvers.bundled import bundled_checkpoints
 
 _HUB_NAME = re.compile(r"(?P<repository>[^\W_][\w.-]*/(?P<name>\w[\w.-]*))(@(?P<revision>\S+))?")
+
+
+#: Stands for all checkpoints that Inkfill comes with.
+BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class ModelSource:
         if folder.exists() or not found:
             raise SettingsError(
                 f"models: {given} is not a folder; accepted: a checkpoint folder, or a model of "
-                "the Hugging Face Hub as ORG/NAME or ORG/NAME@REVISION"
+                f"the Hugging Face Hub as ORG/NAME or ORG/NAME@REVISION, or {BUNDLED}"
             )
         repository, name, revision = found.group("repository", "name", "revision")
         return cls(name=name, repository=repository, revision=revision)
@@ -68,11 +73,17 @@ def model_sources(models: Sequence[str]) -> list[ModelSource]:
         SettingsError: one is neither a folder nor a Hub name, or two have the same name.
     """
     sources: dict[str, ModelSource] = {}
-    for given in models:
-        source = ModelSource.parse(given)
+    for source in (source for given in models for source in _meant(given)):
         if source.name in sources:
             raise SettingsError(
                 f"models: two have the same name, {source.name}, which requests go by"
             )
         sources[source.name] = source
     return list(sources.values())
+
+
+def _meant(given: str) -> list[ModelSource]:
+    """One model, or all that are bundled. A folder of that name wins."""
+    if given != BUNDLED or Path(given).is_dir():
+        return [ModelSource.parse(given)]
+    return [ModelSource(name, folder) for name, folder in bundled_checkpoints().items()]

@@ -28,7 +28,7 @@ def serve(
         list[str] | None,
         typer.Option(
             help="Checkpoint folder to serve, or a model of the Hugging Face Hub as ORG/NAME or "
-            "ORG/NAME@REVISION; may be repeated.",
+            "ORG/NAME@REVISION, or 'bundled' for those that come with Inkfill; may be repeated.",
             show_default="the bundled ones",
         ),
     ] = None,

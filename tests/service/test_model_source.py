@@ -8,6 +8,7 @@ import pytest
 
 from service.model_source import ModelSource, model_sources
 from service.settings import SettingsError
+from solvers.bundled import bundled_checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +75,11 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match="two have the same name, m, which requests go by"):
             model_sources(["m", other])
     assert [source.name for source in model_sources(["m", "org/n"])] == ["m", "n"]
+
+
+def test_bundled_stands_for_all_that_inkfill_comes_with(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    names = [source.name for source in model_sources(["bundled", "mine"])]
+    assert names == [*bundled_checkpoints(), "mine"]
+    (tmp_path / "bundled").mkdir()
+    assert [source.folder for source in model_sources(["bundled"])] == [tmp_path / "bundled"]
