@@ -110,7 +110,7 @@ def product_of(name: str, matrix: Tensor, rows: int, precision: Precision) -> Co
         lambda: F.linear(x, exact),
         lambda tiles: gpu_weight_product.gpu_weight_product(x, weight, tiles=tiles),
         gpu_weight_product.tiles_of(x.dtype),
-        gpu_weight_product.tiles_for(rows, x.dtype),
+        gpu_weight_product.tiles_for(rows, weight.outputs, x.dtype),
         weight.nbytes + x.nbytes + 2 * rows * weight.outputs,
         2.0 * rows * matrix.numel(),
     )

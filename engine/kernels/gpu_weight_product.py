@@ -1,12 +1,12 @@
 """``engine.kernels.weight_product`` in Triton, one kernel for every precision.
 
-For one canvas, T = 256, a product reads its weights and is bound by that: N = 4224 and K = 2816
-are 23.8 MB in bfloat16, 5.5 us at 4.3 TB/s, and 6.1 GFLOP, 7.7 us at 790 TFLOPS were all
-multiprocessors at work; 6 MB in int4. The two tiles of 128 rows that share weights are adjacent
-programs, so that memory is read once and the other time it is the cache. For T = 8192 it is 195
-GFLOP, 0.25 ms, and bound by arithmetic: tiles grow, and run through 8 tiles of rows before the next
-outputs, which keeps both sides in the cache. See ``engine.kernels.gpu_weight_tile`` for how the
-weights are decoded and why the bits of a row do not depend on the tiles.
+For one canvas, T = 256, N = 4224 and K = 2816 are 23.8 MB in bfloat16, 5.5 us at 4.3 TB/s, and 6.1
+GFLOP, 7.7 us at 790 TFLOPS were all multiprocessors at work; 6 MB in int4. What binds is the cache:
+each tile reads its weights and its rows from there, so tiles are as large as leaves most of the
+multiprocessors one. For T = 8192 it is 195 GFLOP, 0.25 ms, and bound by arithmetic: the largest
+tiles run through 8 tiles of rows before the next outputs, which keeps both sides in the cache. See
+``engine.kernels.gpu_weight_tile`` for how the weights are decoded and why the bits of a row do not
+depend on the tiles.
 
 How near the reference: in float32, sums in another order. In bfloat16 the reference rounds weights
 after they are scaled, 2^-9 of each, where here they are exact; both round the result once.
@@ -14,7 +14,6 @@ after they are scaled, 2^-9 of each, where here they are exact; both round the r
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,8 +36,10 @@ if TYPE_CHECKING:
 
 #: Tiles of outputs and rows, and warps.
 Tiles = tuple[int, int, int]
-#: Of bfloat16: up to so many rows.
-_BFLOAT16_TILES = {64: (64, 64, 4), 1024: (64, 128, 4), math.inf: (128, 128, 8)}
+#: Of bfloat16, the least traffic first.
+_BFLOAT16_TILES = ((128, 128, 8), (64, 128, 4), (64, 64, 4), (64, 32, 4))
+#: Programs that leave few of an H200's 132 multiprocessors idle.
+_ENOUGH = 96
 #: Of float32, which no tensor core multiplies.
 _FLOAT32_TILES = (64, 32, 4)
 #: Tiles of rows that are run through before the next outputs.
@@ -52,7 +53,7 @@ def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None)
     if not y.numel():
         return y
     x = x if x.stride(1) == 1 else x.contiguous()
-    out_tile, row_tile, warps = tiles or tiles_for(rows, x.dtype)
+    out_tile, row_tile, warps = tiles or tiles_for(rows, outputs, x.dtype)
     values, scales = kept(weight)
     _product[(triton.cdiv(rows, row_tile) * triton.cdiv(outputs, out_tile),)](
         values,
@@ -74,16 +75,22 @@ def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None)
     return y
 
 
-def tiles_for(rows: int, dtype: torch.dtype) -> Tiles:
-    """Tiles of outputs and rows, and warps, by the number of rows."""
+def tiles_for(rows: int, outputs: int, dtype: torch.dtype) -> Tiles:
+    """Tiles of outputs and rows, and warps: the largest of which there are enough."""
     if dtype == torch.float32:
         return _FLOAT32_TILES
-    return next(tiles for most, tiles in _BFLOAT16_TILES.items() if rows <= most)
+    fitting = [t for t in _BFLOAT16_TILES if t[1] <= max(32, rows)]
+    return next((t for t in fitting if programs(rows, outputs, t) >= _ENOUGH), fitting[-1])
+
+
+def programs(rows: int, outputs: int, tiles: Tiles) -> int:
+    """How many programs a product is with these tiles."""
+    return -(-rows // tiles[1]) * -(-outputs // tiles[0])
 
 
 def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
     """All that may be chosen."""
-    return (_FLOAT32_TILES,) if dtype == torch.float32 else tuple(_BFLOAT16_TILES.values())
+    return (_FLOAT32_TILES,) if dtype == torch.float32 else _BFLOAT16_TILES
 
 
 @triton.jit

@@ -13,7 +13,7 @@ from engine.precision.weight import Weight
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_weight_product import gpu_weight_product, tiles_of
+from engine.kernels.gpu_weight_product import gpu_weight_product, tiles_for, tiles_of
 
 SHAPES = [(1, 1, 8), (5, 70, 24), (33, 16, 128), (40, 65, 200), (3, 9, 320)]
 
@@ -94,3 +94,20 @@ def test_a_band_of_tiles_is_not_left_out() -> None:
 def test_no_rows_make_none() -> None:
     x, weight = random_product(3, 20, 40, Precision.INT4, torch.bfloat16)
     assert weight_product(x[:0], weight).shape == (0, 20)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outputs", "tiles"),
+    [
+        (256, 8192, (128, 128, 8)),  # queries, keys and values of a canvas
+        (256, 4224, (64, 128, 4)),  # gates of its dense MLP
+        (256, 2816, (64, 64, 4)),
+        (256, 128, (64, 32, 4)),  # the router's: too few, whatever the tile
+        (1, 262_144, (64, 32, 4)),
+        (8192, 2816, (128, 128, 8)),
+    ],
+)
+def test_tiles_are_as_large_as_leaves_the_multiprocessors_enough(
+    rows: int, outputs: int, tiles: tuple[int, int, int]
+) -> None:
+    assert tiles_for(rows, outputs, torch.bfloat16) == tiles
