@@ -66,8 +66,9 @@ def _sudokus(count: int) -> list[CanvasRequest]:
 
 def _colorings(count: int) -> list[CanvasRequest]:
     """Graphs of 48 vertices, mean degree 4.5, in three colours."""
-    filled = (np.full(count, value) for value in (VERTICES, _COLORS, _DEGREE))
-    graphs = colorings.plant(*filled, VERTICES, np.random.default_rng(count)).adjacency
+    sizes, colors, degree = (np.full(count, value) for value in (VERTICES, _COLORS, _DEGREE))
+    planted = colorings.plant(sizes, colors, degree, VERTICES, np.random.default_rng(count))
+    graphs = planted.adjacency
     return _seeded([coloring.encode(ColoringProblem(Graph.of(a), _COLORS)) for a in graphs])
 
 
@@ -80,8 +81,8 @@ def _independent_sets(count: int) -> list[CanvasRequest]:
 
 def _tours(count: int) -> list[CanvasRequest]:
     """Cycles through 32 vertices, mean degree 3."""
-    filled = (np.full(count, value) for value in (PLACES, _TOUR_DEGREE))
-    graphs = tours.plant(*filled, PLACES, 2, np.random.default_rng(count)).adjacency
+    sizes, degree = (np.full(count, value) for value in (PLACES, _TOUR_DEGREE))
+    graphs = tours.plant(sizes, degree, PLACES, 2, np.random.default_rng(count)).adjacency
     problems = [HamiltonianProblem(Graph.of(a), cycle=True) for a in graphs]
     return _seeded([hamiltonian.encode(p) for p in problems])
 

@@ -61,9 +61,8 @@ def planted_sets(count: int) -> list[PlantedSet]:
 
 def _colorings(colors: int, vertices: int, degree: float, count: int) -> PlantedSet:
     rng = np.random.default_rng([SEED, colors, vertices])
-    batch = colorings.plant(
-        *_filled(count, vertices, colors), np.full(count, degree), vertices, rng
-    )
+    sizes, kinds = _filled(count, vertices, colors)
+    batch = colorings.plant(sizes, kinds, np.full(count, degree), vertices, rng)
     return PlantedSet(
         f"{colors}-colouring, {vertices} vertices, mean degree {degree}",
         [ColoringProblem(Graph.of(a), colors) for a in batch.adjacency],
@@ -74,7 +73,8 @@ def _colorings(colors: int, vertices: int, degree: float, count: int) -> Planted
 
 def _cycles(vertices: int, degree: float, count: int) -> PlantedSet:
     rng = np.random.default_rng([SEED, vertices])
-    batch = tours.plant(*_filled(count, vertices), np.full(count, degree), vertices, 2, rng)
+    (sizes,) = _filled(count, vertices)
+    batch = tours.plant(sizes, np.full(count, degree), vertices, 2, rng)
     return PlantedSet(
         f"Hamiltonian cycle, {vertices} vertices, mean degree {degree}",
         [HamiltonianProblem(Graph.of(a), cycle=True) for a in batch.adjacency],
