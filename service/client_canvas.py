@@ -79,6 +79,7 @@ class CanvasCalls:
 
                 * ``length``: of the canvas, tokens; by default the model's longest.
                 * ``prompt``: what comes before the canvas, as in ``generate``.
+                * ``think``: whether the model is to think first, in a conversation, if it can.
                 * ``clamps``: position -> the token that it holds.
                 * ``domains``: (positions, tokens that they may take) pairs.
                 * ``sampling``: a ``SamplingParams``; by default the checkpoint's.

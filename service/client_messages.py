@@ -50,6 +50,7 @@ class DenoiseOptions(TypedDict, total=False):
     Attributes:
         length: of the canvas, tokens; by default the model's longest.
         prompt: what comes before the canvas.
+        think: whether the model is to think first, in a conversation, if it can.
         clamps: position -> the token that it holds.
         domains: (positions, tokens that they may take) pairs.
         sampling: the knobs; None for every default.
@@ -58,6 +59,7 @@ class DenoiseOptions(TypedDict, total=False):
 
     length: int | None
     prompt: PromptText
+    think: bool | None
     clamps: Mapping[int, int]
     domains: Iterable[tuple[Sequence[int], Sequence[int]]]
     sampling: SamplingParams | None
@@ -151,6 +153,7 @@ def denoise_request(
     model: str,
     length: int | None = None,
     prompt: PromptText = (),
+    think: bool | None = None,
     clamps: Mapping[int, int] | None = None,
     domains: Iterable[tuple[Sequence[int], Sequence[int]]] = (),
     sampling: SamplingParams | None = None,
@@ -160,6 +163,7 @@ def denoise_request(
     return canvas_pb2.DenoiseRequest(
         model=model,
         length=length,
+        think=think,
         **prompt_fields(prompt),
         clamps=[canvas_pb2.Clamp(position=p, token=t) for p, t in (clamps or {}).items()],
         domains=[canvas_pb2.Domain(positions=p, tokens=t) for p, t in domains],

@@ -12,6 +12,8 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.commands.console import err, fail, print_line
+from service.model_source import ModelSource
+from service.settings import SettingsError
 
 if TYPE_CHECKING:
     from engine.precision.conversion import ConversionReport
@@ -32,7 +34,14 @@ _CONDITIONING = "self_conditioning."
 
 
 def quantize(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Checkpoint folder to read.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="Checkpoint folder to read, or a model of the Hugging Face Hub as ORG/NAME or "
+            "ORG/NAME@REVISION.",
+        ),
+    ],
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="Folder to write, empty or not there.")
     ],
@@ -61,14 +70,25 @@ def quantize(
     from engine.config import ConfigError
     from engine.precision.conversion import ConversionError, quantize_checkpoint
 
+    folder = _folder(source)
     try:
         with _progress() as show:
-            report = quantize_checkpoint(source, out, precision, on_progress=show)
+            report = quantize_checkpoint(folder, out, precision, on_progress=show)
     except (CheckpointError, ConfigError, ConversionError, OSError) as error:
         fail(str(error))
     for line in _table(report.relative_errors):
         print_line(line)
     print_line(_summary(report, out))
+
+
+def _folder(source: str) -> Path:
+    """The folder itself, for the engine to say what is wrong with it; or the Hub's, fetched."""
+    if "/" not in source or Path(source).exists() or source.startswith((".", "/")):
+        return Path(source)
+    try:
+        return ModelSource.parse(source).fetched()
+    except SettingsError as error:
+        fail(str(error).replace("models: ", "IN: ", 1))
 
 
 @contextmanager

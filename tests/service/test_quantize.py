@@ -75,3 +75,18 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     assert result.exit_code == Exit.BAD_INPUT
     assert "none is not a folder; expected a checkpoint folder" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_on_the_hub_is_fetched(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def fetch(repository: str, revision: str | None = None) -> Path:
+        asked.append((repository, revision))
+        return source
+
+    monkeypatch.setattr("service.hub.fetch", fetch)
+    out = source.parent / "out"
+    result = inkfill("quantize", "org/name@v2", out, "--precision", "int8")
+    assert result.exit_code == 0, result.stderr
+    assert asked == [("org/name", "v2")]
+    assert StoredCheckpoint.open(out).quantization is not None
