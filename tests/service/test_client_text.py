@@ -85,7 +85,8 @@ async def test_a_canvas_takes_the_same_prompts_and_comes_as_text(client, engine,
     canvas = await client.denoise("writer", length=len(engine.shows), prompt="a")
     assert canvas.text == "the"
     assert engine.requests[0].prompt == (2, *tokens_of(model, "a"))
-    await client.denoise("writer", length=4, prompt=[ChatMessage("user", "a")], think=True)
+    options = {"length": len(engine.shows), "think": True}
+    await client.denoise("writer", prompt=[ChatMessage("user", "a")], **options)
     system = "<bos><|turn>system\n<|think|><turn|>\n"
     asked = tokens_of(model, f"{system}<|turn>user\na<turn|>\n<|turn>model\n")
     assert engine.requests[1].prompt == asked
