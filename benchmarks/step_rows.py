@@ -81,7 +81,7 @@ def _measure_ours(side: Side, case: Case) -> Iterator[Row]:
         try:
             for found in _ours(side, batch, case, weights):
                 yield found
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # recorded; the next batch goes on
             yield _failed(side, batch, found, error)
         _release(device)
 
@@ -105,7 +105,7 @@ def _measure_theirs(side: Side, batch: int, case: Case) -> Iterator[Row]:
     try:
         for found in _theirs(side, batch, case):
             yield found
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  # recorded; the other sides go on
         yield _failed(side, batch, found, error)
     _release(torch.device(case.device))
 

@@ -31,34 +31,17 @@ class DomainSets:
     which: Tensor
 
     @classmethod
-    def stack(
-        cls, domains: Sequence[Domain | None], length: int, device: torch.device
-    ) -> DomainSets | None:
-        """The domains of canvases of at most ``length`` positions; None if none has any.
-
-        Domains that are one object share their sets.
-        """
-        given = {id(d): d for d in domains if d is not None}
-        if not any(len(domain.sets) for domain in given.values()):
-            return None
-        offsets: dict[int, int] = {}
-        count = 0
-        for key, domain in given.items():
-            offsets[key] = count
-            count += len(domain.sets)
-        which = np.full((len(domains), length), ANYTHING, np.int32)
-        for row, own in enumerate(domains):
-            if own is not None:
-                named = np.where(own.which == ANYTHING, ANYTHING, own.which + offsets[id(own)])
-                which[row, : len(named)] = named
-        sets = torch.from_numpy(np.concatenate([d.sets for d in given.values()]))
-        return cls(sets.to(device), torch.from_numpy(which).to(device))
+    def of(cls, domain: Domain, length: int, device: torch.device) -> DomainSets:
+        """The domain of one canvas of at most ``length`` positions."""
+        which = np.full((1, length), ANYTHING, np.int32)
+        which[0, : len(domain.which)] = domain.which
+        return cls(torch.from_numpy(domain.sets).to(device), torch.from_numpy(which).to(device))
 
     @classmethod
     def join(
         cls, parts: Sequence[DomainSets | None], length: int, device: torch.device
     ) -> DomainSets | None:
-        """The domains of canvases that lie on the device, one each; None if none has any."""
+        """The domains of several canvases, one each; None if none has any."""
         given = [part for part in parts if part is not None]
         if not given:
             return None

@@ -3,6 +3,9 @@
 Encoder pass: causal over the prompt, writes keys and values. Decoder pass: bidirectional over
 [cached prompt ; canvas], writes nothing, and is conditioned on the belief of the step before.
 
+Training and small models compute with it. Text models are served by ``engine.text.network``, which
+must equal it, prompts included: nothing else calls ``encode``.
+
 Module names follow the Hugging Face checkpoint, so that a tensor's name is its path here.
 Shapes: B canvases, L positions, S prompt tokens, V tokens, D hidden, H heads, d head size.
 """
@@ -27,8 +30,8 @@ Rotation = tuple[Tensor, Tensor]  # cos, sin: each [B or 1, L, d]
 class PromptCache:
     """Keys and values of the prompt, one pair a layer, each ``[B, kv heads, S, d]``.
 
-    Prompts of different lengths are padded on the right; ``lengths`` [B] says where each ends.
-    Sliding layers keep every position and mask the old ones, so that S is the same everywhere.
+    ``lengths`` [B] is S for each. Sliding layers keep every position and mask the old ones, so that
+    S is the same everywhere.
     """
 
     keys: tuple[Tensor, ...] = ()
@@ -37,7 +40,7 @@ class PromptCache:
 
     @property
     def width(self) -> int:
-        """S, the padded prompt length."""
+        """S."""
         return self.keys[0].shape[2] if self.keys else 0
 
 

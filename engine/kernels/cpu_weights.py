@@ -46,7 +46,7 @@ def pack_weights(model: DiffusionGemma) -> PackedWeights:
     """
     arena = Arena()
     stride = padded(model.config.hidden_size)
-    layers = [_pack_layer(arena, layer, stride) for layer in model.layers]  # type: ignore[arg-type]
+    layers = [_pack_layer(arena, layer, stride) for layer in model.layers]  # type: ignore[arg-type]  # ModuleList is not generic
     header = _pack_ends(arena, model, stride, layers[0]["projected_stride"])
     return PackedWeights(
         np.array([tuple(header[name] for name in MODEL.names or ())], MODEL),

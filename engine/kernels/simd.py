@@ -259,11 +259,12 @@ def _elementwise(arity: int, emit: Callable[..., Value]) -> Any:
         return emit(builder, *arguments)
 
     signature = lanes(*(lanes,) * arity)
+    # numba counts the arguments by name, and only their types matter here.
     if arity == 1:
-        return intrinsic(lambda context, a: (signature, codegen))  # noqa: ARG005
+        return intrinsic(lambda context, a: (signature, codegen))  # noqa: ARG005  # see above
     if arity == 2:
-        return intrinsic(lambda context, a, b: (signature, codegen))  # noqa: ARG005
-    return intrinsic(lambda context, a, b, c: (signature, codegen))  # noqa: ARG005
+        return intrinsic(lambda context, a, b: (signature, codegen))  # noqa: ARG005  # see above
+    return intrinsic(lambda context, a, b, c: (signature, codegen))  # noqa: ARG005  # see above
 
 
 add = _elementwise(2, lambda builder, a, b: builder.fadd(a, b))

@@ -106,7 +106,10 @@ class Moved:
 
 
 def first_text_state(
-    requests: Sequence[CanvasRequest], length: int, embeddings: Tensor
+    requests: Sequence[CanvasRequest],
+    length: int,
+    embeddings: Tensor,
+    domain: DomainSets | None = None,
 ) -> TextState:
     """The state before the first step: noise inside the domains, clamps certain, no belief else.
 
@@ -114,11 +117,11 @@ def first_text_state(
         requests: canvases of at most ``length`` positions.
         length: L.
         embeddings: [V, D].
+        domain: of the canvases, clamps aside; None allows all.
     """
     device, vocabulary = embeddings.device, len(embeddings)
     keys = first_keys(requests, device)
     clamps = torch.from_numpy(np.stack([_padded(r.clamps, length) for r in requests])).to(device)
-    domain = DomainSets.stack([r.domain for r in requests], length, device)
     free = clamps == FREE
     uniform = CounterNoise(keys, torch.zeros_like(keys)).start(length)
     if domain is None:

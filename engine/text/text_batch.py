@@ -143,16 +143,20 @@ class TextBatch(Generic[T]):
         for running in ready:
             self._encoding.remove(running)
             running.canvas = running.passage.canvas()
+            running.domain = self._domain(running.canvas)
         requests = [running.canvas for running in ready]
         embeddings = self._network.weights.embeddings.values
-        fresh = first_text_state(requests, self._length, embeddings)
-        for running in ready:  # once, for the batch changes often and sets may be large
-            running.domain = DomainSets.stack(
-                [running.canvas.domain], self._length, embeddings.device
-            )
+        domain = DomainSets.join([r.domain for r in ready], self._length, embeddings.device)
+        fresh = first_text_state(requests, self._length, embeddings, domain)
         self._state = fresh if self._state is None else self._state.join(fresh)
         self._denoising += ready
         self._around = None
+
+    def _domain(self, canvas: CanvasRequest) -> DomainSets | None:
+        """On the device, once: the batch changes often, and sets may be large."""
+        if canvas.domain is None or not len(canvas.domain.sets):
+            return None
+        return DomainSets.of(canvas.domain, self._length, self._network.weights.device)
 
     def _surroundings(self, state: TextState) -> Surroundings:
         domains = [running.domain for running in self._denoising]

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from engine.canvas import CanvasRequest
 from engine.client import EngineOverloadedError
-from engine.job import Job, News
-from engine.text.request import TextRequest
+from engine.job import Job
 from engine.waiting import WaitingLine
 
 
 class Places:
-    """A lane of so many places, each as good as another but for requests that are too large."""
+    """As much of a lane as a line of waiting asks: so many places, not for what is too large."""
 
     def __init__(self, count: int, room: int = 1000) -> None:
         self.count, self.room = count, room
         self.jobs: list[Job] = []
-
-    def validate(self, request: CanvasRequest | TextRequest) -> None:
-        raise NotImplementedError
 
     @property
     def free(self) -> int:
@@ -33,12 +27,6 @@ class Places:
 
     def admit(self, job: Job) -> None:
         self.jobs.append(job)
-
-    def cycle(self) -> Sequence[News]:
-        raise NotImplementedError
-
-    def clear(self) -> None:
-        raise NotImplementedError
 
 
 def job(group: int = 0, length: int = 1, model: str = "m") -> Job:

@@ -139,10 +139,14 @@ def begun(network: TextNetwork, stepper: TextStepper) -> tuple[TextState, Surrou
         CanvasRequest(clamps=clamps[1], seed=2, sampling=SamplingParams(entropy_bound=20.0)),
         CanvasRequest(clamps=clamps[2], seed=3, domain=Domain(sets, np.arange(LENGTH) % 2 - 1)),
     ]
-    state = first_text_state(requests, LENGTH, network.weights.embeddings.values)
-    domains = [request.domain for request in requests]
-    stacked = DomainSets.stack(domains, LENGTH, network.weights.device)
-    return state, Surroundings.of(past, state.free, stacked)
+    device = network.weights.device
+    domain = DomainSets.join([on_device(r, device) for r in requests], LENGTH, device)
+    state = first_text_state(requests, LENGTH, network.weights.embeddings.values, domain)
+    return state, Surroundings.of(past, state.free, domain)
+
+
+def on_device(request: CanvasRequest, device: torch.device) -> DomainSets | None:
+    return None if request.domain is None else DomainSets.of(request.domain, LENGTH, device)
 
 
 def encoded(network: TextNetwork, stepper: TextStepper) -> Past:

@@ -85,8 +85,9 @@ def test_steps_equal_the_dense_samplers_on_the_reference_network(seed: int) -> N
     nothing = torch.zeros(2, dtype=torch.int32)
     stepper.encode(PROMPTS, Past(nothing, pages))  # type: ignore[arg-type]
     cached = torch.tensor([len(p) for p in PROMPTS], dtype=torch.int32)
-    state = first_text_state(requests(), LENGTH, weights.embeddings.values)
-    domain = DomainSets.stack([r.domain for r in requests()], LENGTH, weights.device)
+    parts = [r.domain and DomainSets.of(r.domain, LENGTH, weights.device) for r in requests()]
+    domain = DomainSets.join(parts, LENGTH, weights.device)
+    state = first_text_state(requests(), LENGTH, weights.embeddings.values, domain)
     around = Surroundings.of(Past(cached, pages), state.free, domain)  # type: ignore[arg-type]
     for expected in reference_steps(model, state, 4):
         moved = stepper.step(state, around)
