@@ -70,7 +70,7 @@ def gpu_accept_and_renoise(
     return canvas, accepted
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "vocabulary"])
 def _accept(
     entropy,
     sampled,
@@ -114,7 +114,7 @@ def _accept(
     tl.store(accepted + first + at, taken.to(tl.uint8), mask=held)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "vocabulary"])
 def _renoise(
     sets,
     which,

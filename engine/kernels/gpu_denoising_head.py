@@ -101,7 +101,7 @@ def set_arguments(logits: RawLogits) -> tuple[Tensor, Tensor, int, int]:
     return sets, logits.domain.which.contiguous(), sets.stride(0), sets.stride(1)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length"])
 def _sweep(
     logits,
     cells,
@@ -251,4 +251,5 @@ def _join(
         top_of_all = tl.max(tops_of_all, axis=0)
         whole = tl.sum(sums_of_all * tl.exp(tops_of_all - top_of_all), axis=0)
         mass = tl.exp(top - top_of_all) * (total / whole)
-        tl.store(masses + cell, tl.where(members == 1, 1.0, mass))
+        # None are counted where all are allowed, whose sums may round apart.
+        tl.store(masses + cell, tl.where(members <= 1, 1.0, mass))

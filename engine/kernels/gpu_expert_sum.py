@@ -116,7 +116,7 @@ def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
     return (_FLOAT32_TILES,) if dtype == torch.float32 else tuple(_BFLOAT16_TILES.values())
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _sort(chosen, order, starts, rows, experts, chunk: tl.constexpr):
     """Where an expert's assignments begin, and which they are; for none after the last, the end."""
     expert = tl.program_id(0)

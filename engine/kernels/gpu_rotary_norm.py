@@ -57,6 +57,7 @@ def gpu_rotary_norm(
         half=size // 2,
         block=block,
         num_warps=max(1, block // 128),
+        enable_fp_fusion=False,  # a product and a sum in one would round once
     )
     return q, k, v
 

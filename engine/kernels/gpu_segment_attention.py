@@ -112,7 +112,7 @@ def gpu_segment_attention(
     return out
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["table_size"])
 def _attend(
     q,
     k,

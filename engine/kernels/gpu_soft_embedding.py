@@ -90,7 +90,7 @@ def gpu_soft_embedding(
     return embedded
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "length"])
 def _mix(
     logits,
     cells,
@@ -157,7 +157,7 @@ def _mix(
     tl.store(sums + out[:, None] + at[None, :], total, mask=present[:, None] & wide[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _add_parts(cells, sums, embedded, rows, size, parts, block: tl.constexpr):
     """Add one row's parts, in order."""
     row = tl.program_id(0).to(tl.int64)

@@ -93,7 +93,7 @@ def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
     return (_FLOAT32_TILES,) if dtype == torch.float32 else _BFLOAT16_TILES
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _product(
     values,
     scales,

@@ -36,7 +36,7 @@ def gpu_write_pages(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["table_size"])
 def _write(
     keys,
     values,

@@ -77,7 +77,7 @@ def test_after_feedforward_equals_the_reference(shape: tuple[int, int], dtype: t
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_references_are_the_models_layer(dtype: torch.dtype) -> None:
-    model = plain_model().to(dtype)
+    model = plain_model().to(DEVICE, dtype)
     for name, parameter in model.named_parameters():
         if "norm" in name or name.endswith("scale"):
             parameter.data = random_weights(parameter.numel(), 1, dtype)[0].view_as(parameter)
@@ -91,7 +91,7 @@ def test_the_references_are_the_models_layer(dtype: torch.dtype) -> None:
     told = layer.pre_feedforward_layernorm(summed), layer.pre_feedforward_layernorm_2(summed)
     for a, b in zip(parts(into), (summed, *told, scaled), strict=True):
         assert torch.equal(a, b)
-    scalar = torch.tensor([0.37], dtype=dtype)
+    scalar = torch.tensor([0.37], device=DEVICE, dtype=dtype)
     total, normed = plain_after_feedforward(x, dense, routed, norms, scalar, weights.norm)
     both = layer.post_feedforward_layernorm_1(dense) + layer.post_feedforward_layernorm_2(routed)
     expected = (x + layer.post_feedforward_layernorm(both)) * scalar

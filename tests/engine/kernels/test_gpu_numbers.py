@@ -17,10 +17,10 @@ COUNT = 512
 
 
 @triton.jit
-def _draw(keys, steps, out, count: tl.constexpr, stream: tl.constexpr):
+def _draw(keys, steps, out, count: tl.constexpr, kind: tl.constexpr):
     row = tl.program_id(0)
     at = tl.arange(0, count)
-    key = stream_key(tl.load(keys + row), tl.load(steps + row), stream)
+    key = stream_key(tl.load(keys + row), tl.load(steps + row), kind)
     tl.store(out + row * count + at, uniform(key, at))
 
 
@@ -36,7 +36,7 @@ def _map(x, hyperbolic, rounded, count: tl.constexpr):
 def test_draws_are_the_noises_to_the_bit(stream: tl.constexpr) -> None:
     noise = random_noise(20, seed=1)
     drawn = torch.empty(20, COUNT, device=DEVICE)
-    _draw[(20,)](noise.keys, noise.steps, drawn, count=COUNT, stream=stream)
+    _draw[(20,)](noise.keys, noise.steps, drawn, count=COUNT, kind=stream)
     if stream is RENOISE:
         assert torch.equal(drawn, noise.renoise(COUNT))
     else:
