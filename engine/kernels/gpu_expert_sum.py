@@ -92,11 +92,11 @@ def gpu_expert_sum(
         "num_warps": warps,
         "num_stages": STAGES,
     }
-    _gate_up[(row_tiles, triton.cdiv(size, out_tile // 2))](
+    _gate_up[(triton.cdiv(size, out_tile // 2), row_tiles)](
         *kept(gate_up), x, order, starts, inner, x.stride(0), k, size,
         hidden=hidden, kind=KINDS[gate_up.precision], **shared,
     )  # fmt: skip
-    _down[(row_tiles, triton.cdiv(hidden, out_tile))](
+    _down[(triton.cdiv(hidden, out_tile), row_tiles)](
         *kept(down), inner, order, starts, weights.float().contiguous(), parts, hidden,
         size=size, kind=KINDS[down.precision], **shared,
     )  # fmt: skip
@@ -140,7 +140,7 @@ def _rows_of_tile(starts, experts, row_tile: tl.constexpr, expert_block: tl.cons
 
     For a tile too many the expert is ``experts``.
     """
-    tile = tl.program_id(0)
+    tile = tl.program_id(1)
     at = tl.arange(0, expert_block)
     held = at < experts
     begin = tl.load(starts + at, mask=held, other=0)
@@ -178,7 +178,7 @@ def _gate_up(
     if expert < experts:
         half: tl.constexpr = out_tile // 2
         both = tl.arange(0, out_tile)
-        unit = tl.program_id(1) * half + both % half
+        unit = tl.program_id(0) * half + both % half
         out = expert.to(tl.int64) * (2 * size) + unit + (both // half) * size
         row = first + tl.arange(0, row_tile)
         held = row < end
@@ -202,7 +202,7 @@ def _gate_up(
         pairs = tl.permute(tl.reshape(nearest(total, dtype), (2, half, row_tile)), (2, 1, 0))
         gate, up = tl.split(pairs)
         gated = nearest(_gelu(gate.to(tl.float32)), dtype).to(tl.float32) * up.to(tl.float32)
-        unit = tl.program_id(1) * half + tl.arange(0, half)
+        unit = tl.program_id(0) * half + tl.arange(0, half)
         at = row.to(tl.int64)[:, None] * size + unit[None, :]
         mask = held[:, None] & (unit < size)[None, :]
         tl.store(inner + at, nearest(gated, dtype), mask=mask)
@@ -229,7 +229,7 @@ def _down(
 ):
     expert, first, end = _rows_of_tile(starts, experts, row_tile, expert_block)
     if expert < experts:
-        across = tl.program_id(1) * out_tile + tl.arange(0, out_tile)
+        across = tl.program_id(0) * out_tile + tl.arange(0, out_tile)
         row = first + tl.arange(0, row_tile)
         held = row < end
         total = weight_times_rows(

@@ -63,6 +63,16 @@ def scaled(raw, softcap, temperature):
 
 
 @triton.jit
+def roughly_scaled(raw, softcap, temperature):
+    """Like ``scaled``, to 5e-7 of the softcap over the temperature, in a quarter of the time.
+
+    That is 4e-5 of logits up to 75: nothing where exponentials of them are rounded to bfloat16.
+    """
+    grown = tl.exp(raw.to(tl.float32) * (2.0 / softcap))
+    return (1.0 - 2.0 / (1.0 + grown)) * (softcap / temperature)
+
+
+@triton.jit
 def nearest(x, dtype: tl.constexpr):
     """``x``, float32, rounded to the nearest value of ``dtype``, ties to even.
 

@@ -79,8 +79,10 @@ def _context(config: ModelConfig, chosen: int | None) -> int:
 def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
     """Bytes that a denoising step of one canvas takes at its widest.
 
-    They are its logits, its activations and its domains, of which a request may bring ``_FLAGS``.
+    They are its logits, the beliefs that are made of them, its activations and its domains, of
+    which a request may bring ``_FLAGS``. A large batch takes less, for beliefs are made of some
+    positions at a time.
     """
-    floats = config.vocab_size + _ACTIVATIONS * config.hidden_size
-    sums = 12 * config.hidden_size * torch.float32.itemsize  # of soft embeddings, in parts
+    floats = 2 * config.vocab_size + _ACTIVATIONS * config.hidden_size
+    sums = 6 * config.hidden_size * torch.float32.itemsize  # of soft embeddings, in parts
     return config.canvas_length * (floats * dtype.itemsize + sums) + _FLAGS

@@ -110,12 +110,18 @@ def embedding() -> Iterator[Case]:
     names = "row_tile", "size_tile", "token_tile"
     for dtype, tiles in gpu_soft_embedding.TILES.items():
         name = "bf16" if dtype == torch.bfloat16 else "fp32"
-        types |= dict.fromkeys(("logits", "table", "embedded"), f"*{name}")
+        types |= dict.fromkeys(("logits", "belief", "table", "embedded"), f"*{name}")
         for flags in (True, False):
-            chosen = {"compact": flags, "restricted": flags, "operand": OPERANDS[dtype]}
+            chosen = {"compact": flags, "restricted": flags, "tile": gpu_soft_embedding._TILE}
+            chosen |= {"logits_token": 1, "sets_token": 1}
+            yield gpu_soft_embedding._believe, dict(types), chosen, 4
+            chosen = {"whole": flags, "operand": OPERANDS[dtype], "table_dimension": 1}
             chosen |= dict(zip(names, tiles, strict=True))
-            chosen |= dict.fromkeys(("logits_token", "sets_token", "table_dimension"), 1)
-            yield gpu_soft_embedding._mix, dict(types), chosen, gpu_soft_embedding._WARPS
+            options = {
+                "num_warps": gpu_soft_embedding._WARPS,
+                "num_stages": gpu_soft_embedding._STAGES,
+            }
+            yield gpu_soft_embedding._mix, dict(types), chosen, options
         yield gpu_soft_embedding._add_parts, dict(types), {"block": 4096}, 8
 
 

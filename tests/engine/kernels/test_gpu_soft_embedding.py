@@ -104,6 +104,17 @@ def test_the_reference_is_how_the_model_embeds_a_belief() -> None:
     torch.testing.assert_close(found * table.shape[1] ** 0.5, soft)
 
 
+def test_positions_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, held, _ = random_head((3, 20, 50), 7, restricted=True)
+    table = random_table(50, 24, torch.bfloat16)
+    sums = log_sum_exp(logits, held)
+    together = gpu_soft_embedding(logits, sums, held, table, tiles=SMALL)
+    monkeypatch.setattr("engine.kernels.gpu_soft_embedding.ROWS", 7)
+    for some in (logits, replace(logits, values=logits.at_cells(logits.values))):
+        apart = gpu_soft_embedding(some, sums, held, table, tiles=SMALL)
+        assert torch.equal(apart, together)
+
+
 def test_no_free_position_is_no_work() -> None:
     logits, held, _ = random_head((2, 3, 20), 5, restricted=False)
     table = random_table(20, 8, torch.bfloat16)
