@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.kernels.triton_device import on_device_of, runs_triton
+from engine.kernels.weight_product import plain_weight_product
 from engine.precision.weight import Weight
 
 
@@ -20,7 +21,8 @@ def expert_sum(x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down
         gate_up: [E, 2 I, D], first the gates, then what they gate.
         down: [E, D, I].
 
-    A row's bits do not depend on the other rows.
+    A row's bits do not depend on the other rows. Where experts are kept in fp8, rows are rounded to
+    fp8 before each of their products.
     """
     if not runs_triton(x) or x.dtype not in (torch.float32, torch.bfloat16):
         return plain_expert_sum(x, weights, chosen, gate_up, down)
@@ -35,10 +37,10 @@ def plain_expert_sum(
 ) -> Tensor:
     """See ``expert_sum``; as ``engine.model.Experts`` computes it."""
     out = torch.zeros_like(x)
-    wide, narrow = gate_up.dequantized().to(x.dtype), down.dequantized().to(x.dtype)
     for expert in torch.unique(chosen).tolist():
         token, rank = (chosen == expert).nonzero(as_tuple=True)
-        gate, up = F.linear(x[token], wide[expert]).chunk(2, dim=-1)
-        visit = F.linear(F.gelu(gate, approximate="tanh") * up, narrow[expert])
+        gate, up = plain_weight_product(x[token], gate_up.of_expert(expert)).chunk(2, dim=-1)
+        inner = F.gelu(gate, approximate="tanh") * up
+        visit = plain_weight_product(inner, down.of_expert(expert))
         out.index_add_(0, token, (visit * weights[token, rank, None]).to(x.dtype))
     return out

@@ -2,8 +2,8 @@
 
 All are exact in bfloat16: integers up to 256, and float8_e4m3fn. A step of one canvas decodes 25
 billion values, 0.9 ms for every instruction that one takes on 132 multiprocessors. So two are
-decoded at a time, where the compiler would not: 8 of int4 take 11 instructions, 4 of int8 7 and 4
-of fp8 9.
+decoded at a time, where the compiler would not: 8 of int4 take 11 instructions, 4 of int8 7. fp8 is
+what tensor cores multiply; only the interpreter decodes it.
 """
 
 import triton
@@ -19,23 +19,9 @@ FLOAT, FP8, INT8, INT4 = (tl.constexpr(i) for i in range(4))
 _FP8_SCALE = tl.constexpr(2.0**120)
 _OFFSET = tl.constexpr(OFFSET)
 
-#: Twice 16 bits -> 2 bfloat16 of their low bytes and 2 of their high ones. With its byte at the top
-#: of 16 bits, exponent and fraction go 4 down; then it is multiplied by 2^120.
-FP8_PTX = tl.constexpr("""{
-    .reg .b32 a, b, c, k;
-    mov.b32 k, 0x7B807B80;
-    shl.b32 a, $2, 8;
-    shr.b32 b, a, 4;
-    shr.b32 c, $2, 4;
-    and.b32 b, b, 0x07F007F0;
-    and.b32 c, c, 0x07F007F0;
-    lop3.b32 b, a, 0x80008000, b, 0xEA;
-    lop3.b32 c, $2, 0x80008000, c, 0xEA;
-    mul.bf16x2 $0, b, k;
-    mul.bf16x2 $1, c, k;
-}""")
-#: The same of integers. Their low 7 bits below the exponent of 128 are 128 more than themselves;
-#: the sign, put there, makes 256 of 128, and that is subtracted.
+#: Twice 16 bits -> 2 bfloat16 of their low bytes and 2 of their high ones. The low 7 bits of an
+#: integer below the exponent of 128 are 128 more than themselves; the sign, put there, makes 256 of
+#: 128, and that is subtracted.
 INT8_PTX = tl.constexpr("""{
     .reg .b32 a, b, c, d;
     shr.b32 c, $2, 8;
@@ -66,28 +52,25 @@ INT4_PTX = tl.constexpr("""{
 
 
 @triton.jit
-def decoded_halves(pairs, kind: tl.constexpr, operand: tl.constexpr):
-    """16 bits of FP8 or INT8 -> their low bytes and their high ones, each as ``operand``."""
+def decoded_halves(pairs, operand: tl.constexpr):
+    """16 bits of INT8 -> their low bytes and their high ones, each as ``operand``."""
     if operand == tl.bfloat16:
-        ptx: tl.constexpr = FP8_PTX if kind == FP8 else INT8_PTX
         low, high = tl.inline_asm_elementwise(
-            ptx,
+            INT8_PTX,
             "=r,=r,r",
             [pairs],
             dtype=(tl.bfloat16, tl.bfloat16),
             is_pure=True,
             pack=2,
         )
-    elif kind == INT8:
-        low, high = pairs.to(tl.int8).to(operand), (pairs >> 8).to(tl.int8).to(operand)
     else:
-        low, high = _float8(pairs, operand), _float8(pairs >> 8, operand)
+        low, high = pairs.to(tl.int8).to(operand), (pairs >> 8).to(tl.int8).to(operand)
     return low, high
 
 
 @triton.jit
-def _float8(raw, operand: tl.constexpr):
-    """The low bytes of integers as float8_e4m3fn -> ``operand``."""
+def float8(raw, operand: tl.constexpr):
+    """Bytes as float8_e4m3fn -> ``operand``."""
     bits = raw.to(tl.uint32)
     bits = ((bits & 0x80) << 24) | ((bits & 0x7F) << 20)
     return (bits.to(tl.float32, bitcast=True) * _FP8_SCALE).to(operand)

@@ -31,25 +31,40 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from engine.kernels.gpu_decoding import FP8
 from engine.kernels.gpu_numbers import nearest, tanh
 from engine.kernels.gpu_weight_tile import (
-    IN_TILE,
     KINDS,
-    STAGES,
+    Tiles,
+    as_kernels_read,
+    in_tile,
     kept,
     operand_of,
     weight_times_rows,
 )
+from engine.kernels.row_rounding import rounded_rows
+from engine.precision.precision import Precision
 
 if TYPE_CHECKING:
     from engine.precision.weight import Weight
 
-#: Tiles of outputs and rows, and warps.
-Tiles = tuple[int, int, int]
-#: Of bfloat16: up to so many rows an expert.
-_BFLOAT16_TILES = {20: (128, 32, 4), 96: (128, 64, 8), math.inf: (128, 128, 8)}
+#: Measured on an H200: up to so many rows an expert.
+_TILES = {
+    Precision.BFLOAT16: {
+        20: Tiles(64, 32, 4, 3),
+        96: Tiles(128, 64, 8, 3),
+        math.inf: Tiles(128, 128, 8, 3),
+    },
+    Precision.FP8: {
+        20: Tiles(64, 32, 4, 4),
+        96: Tiles(128, 64, 4, 4),
+        math.inf: Tiles(128, 128, 8, 3),
+    },
+    Precision.INT8: {20: Tiles(64, 32, 4, 4), math.inf: Tiles(128, 64, 8, 3)},
+    Precision.INT4: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 3)},
+}
 #: Of float32, which no tensor core multiplies.
-_FLOAT32_TILES = (64, 16, 4)
+_FLOAT32 = {math.inf: Tiles(64, 16, 4, 4)}
 #: Assignments that a sorting program looks at in one go, at most: those of two canvases.
 _CHUNK = 4096
 _BLOCK = 1024
@@ -65,7 +80,7 @@ def gpu_expert_sum(
     *,
     tiles: Tiles | None = None,
 ) -> Tensor:
-    """See ``engine.kernels.expert_sum.expert_sum``; ``tiles``: outputs, rows, warps."""
+    """See ``engine.kernels.expert_sum.expert_sum``."""
     (count, k), (experts, hidden, size) = chosen.shape, down.shape
     if not count:
         return torch.empty_like(x)
@@ -77,43 +92,55 @@ def gpu_expert_sum(
     _sort[(experts + 1,)](
         chosen.contiguous(), order, starts, rows, experts, chunk=chunk, num_warps=8
     )
-    out_tile, row_tile, warps = tiles or tiles_for(rows / experts, x.dtype)
+    precision = gate_up.precision
+    chosen_tiles = tiles or tiles_for(rows / experts, precision, x.dtype)
     inner = torch.empty((rows, size), dtype=x.dtype, device=x.device)
     parts = torch.empty((rows, hidden), dtype=x.dtype, device=x.device)
     y = torch.empty((count, hidden), dtype=x.dtype, device=x.device)
-    row_tiles = rows // row_tile + min(experts, rows)
+    row_tiles = rows // chosen_tiles.rows + min(experts, rows)
     shared = {
         "experts": experts,
-        "operand": operand_of(x),
-        "out_tile": out_tile,
-        "row_tile": row_tile,
-        "in_tile": IN_TILE[x.dtype],
+        "kind": KINDS[precision],
+        "operand": operand_of(precision, x.dtype),
+        "in_tile": in_tile(precision, x.dtype),
         "expert_block": triton.next_power_of_2(experts),
-        "num_warps": warps,
-        "num_stages": STAGES,
+        **chosen_tiles.options(),
     }
-    _gate_up[(triton.cdiv(size, out_tile // 2), row_tiles)](
-        *kept(gate_up), x, order, starts, inner, x.stride(0), k, size,
-        hidden=hidden, kind=KINDS[gate_up.precision], **shared,
+    _gate_up[(triton.cdiv(size, chosen_tiles.out // 2), row_tiles)](
+        *kept(gate_up), *_taken(x, precision), order, starts, inner, x.stride(0), k, size,
+        hidden=hidden, whole=size % (chosen_tiles.out // 2) == 0, **shared,
     )  # fmt: skip
-    _down[(triton.cdiv(hidden, out_tile), row_tiles)](
-        *kept(down), inner, order, starts, weights.float().contiguous(), parts, hidden,
-        size=size, kind=KINDS[down.precision], **shared,
+    _down[(triton.cdiv(hidden, chosen_tiles.out), row_tiles)](
+        *kept(down), *_taken(inner, precision), order, starts, weights.float().contiguous(), parts,
+        hidden, size=size, whole=hidden % chosen_tiles.out == 0, **shared,
     )  # fmt: skip
     _add[(count, triton.cdiv(hidden, _BLOCK))](parts, y, hidden, k, block=_BLOCK)
     return y
 
 
-def tiles_for(rows: float, dtype: torch.dtype) -> Tiles:
-    """Tiles of outputs and rows, and warps, by the rows that an expert has on average."""
-    if dtype == torch.float32:
-        return _FLOAT32_TILES
-    return next(tiles for most, tiles in _BFLOAT16_TILES.items() if rows <= most)
+def _taken(x: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
+    """Rows as the product takes them, and their scales; something for none."""
+    if precision is not Precision.FP8:
+        return x, x
+    values, scales = rounded_rows(x)
+    return as_kernels_read(values), scales
 
 
-def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
+def tiles_for(rows: float, precision: Precision, dtype: torch.dtype) -> Tiles:
+    """By the rows that an expert has on average; ``dtype`` is of what is multiplied."""
+    return next(x for most, x in _tiles_of(precision, dtype).items() if rows <= most)
+
+
+def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[Tiles, ...]:
     """All that may be chosen."""
-    return (_FLOAT32_TILES,) if dtype == torch.float32 else tuple(_BFLOAT16_TILES.values())
+    return tuple(_tiles_of(precision, dtype).values())
+
+
+def _tiles_of(precision: Precision, dtype: torch.dtype) -> dict[float, Tiles]:
+    if precision is not Precision.FP8 and dtype == torch.float32:
+        return _FLOAT32
+    # Weights in float32 are multiplied as bfloat16 with rows that are.
+    return _TILES.get(precision, _TILES[Precision.BFLOAT16])
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -158,7 +185,10 @@ def _rows_of_tile(starts, experts, row_tile: tl.constexpr, expert_block: tl.cons
 def _gate_up(
     values,
     scales,
+    scale_out,
+    scale_group,
     x,
+    row_scales,
     order,
     starts,
     inner,
@@ -173,24 +203,32 @@ def _gate_up(
     row_tile: tl.constexpr,
     in_tile: tl.constexpr,
     expert_block: tl.constexpr,
+    whole: tl.constexpr,
 ):
     expert, first, end = _rows_of_tile(starts, experts, row_tile, expert_block)
     if expert < experts:
         half: tl.constexpr = out_tile // 2
         both = tl.arange(0, out_tile)
-        unit = tl.program_id(0) * half + both % half
-        out = expert.to(tl.int64) * (2 * size) + unit + (both // half) * size
+        out = tl.program_id(0) * half + both + (both // half) * (size - half)
+        if not whole:
+            out = tl.minimum(out, 2 * size - 1)
+        out += expert.to(tl.int64) * (2 * size)
         row = first + tl.arange(0, row_tile)
         held = row < end
         token = tl.load(order + row, mask=held, other=0) // k
+        row_scale = tl.zeros([row_tile], tl.float32)
+        if kind == FP8:
+            row_scale = tl.load(row_scales + token)
         total = weight_times_rows(
             values,
             scales,
+            scale_out,
+            scale_group,
             x,
             out,
-            unit < size,
             token.to(tl.int64) * x_row,
             held,
+            row_scale,
             hidden,
             kind,
             operand,
@@ -212,7 +250,10 @@ def _gate_up(
 def _down(
     values,
     scales,
+    scale_out,
+    scale_group,
     inner,
+    row_scales,
     order,
     starts,
     weights,
@@ -226,20 +267,26 @@ def _down(
     row_tile: tl.constexpr,
     in_tile: tl.constexpr,
     expert_block: tl.constexpr,
+    whole: tl.constexpr,
 ):
     expert, first, end = _rows_of_tile(starts, experts, row_tile, expert_block)
     if expert < experts:
         across = tl.program_id(0) * out_tile + tl.arange(0, out_tile)
         row = first + tl.arange(0, row_tile)
         held = row < end
+        row_scale = tl.zeros([row_tile], tl.float32)
+        if kind == FP8:
+            row_scale = tl.load(row_scales + row, mask=held, other=0.0)
         total = weight_times_rows(
             values,
             scales,
+            scale_out,
+            scale_group,
             inner,
-            expert.to(tl.int64) * hidden + across,
-            across < hidden,
+            expert.to(tl.int64) * hidden + (across if whole else tl.minimum(across, hidden - 1)),
             row.to(tl.int64) * size,
             held,
+            row_scale,
             size,
             kind,
             operand,

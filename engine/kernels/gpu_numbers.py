@@ -83,3 +83,18 @@ def nearest(x, dtype: tl.constexpr):
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
         x = bits.to(tl.float32, bitcast=True)
     return x.to(dtype)
+
+
+@triton.jit
+def nearest_fp8(x):
+    """``x``, float32 of at most 448, rounded to the nearest float8_e4m3fn, ties to even.
+
+    As a GPU's cast does; the interpreter's loses what is below the normal numbers.
+    """
+    if INTERPRETED:
+        exponent = tl.maximum((x.to(tl.uint32, bitcast=True) >> 23) & 255, 121)
+        unit = ((exponent - 3) << 23).to(tl.float32, bitcast=True)
+        whole = unit * 12582912.0  # 1.5 times 2^23 units: what is added to it loses its fractions
+        size = (tl.abs(x) + whole) - whole
+        x = tl.where(x < 0, -size, size)
+    return x.to(tl.float8e4nv)

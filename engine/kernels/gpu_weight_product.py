@@ -21,83 +21,104 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from engine.kernels.gpu_decoding import FP8
 from engine.kernels.gpu_numbers import nearest
 from engine.kernels.gpu_weight_tile import (
-    IN_TILE,
     KINDS,
-    STAGES,
+    Tiles,
+    as_kernels_read,
+    in_tile,
     kept,
     operand_of,
     weight_times_rows,
 )
+from engine.kernels.row_rounding import rounded_rows
+from engine.precision.precision import Precision
 
 if TYPE_CHECKING:
     from engine.precision.weight import Weight
 
-#: Tiles of outputs and rows, and warps.
-Tiles = tuple[int, int, int]
-#: Of bfloat16, the least traffic first.
-_BFLOAT16_TILES = ((128, 128, 8), (64, 128, 4), (64, 64, 4), (64, 32, 4))
-#: Programs that leave few of an H200's 132 multiprocessors idle.
-_ENOUGH = 96
+#: Measured on an H200, the least traffic first; of what is decoded the largest do not fit
+#: registers.
+_AS_IT_IS = (
+    Tiles(128, 256, 8, 4),
+    Tiles(128, 128, 8, 4),
+    Tiles(128, 64, 8, 6),
+    Tiles(64, 64, 4, 4),
+    Tiles(64, 32, 4, 6),
+)
+_DECODED = (
+    Tiles(128, 128, 8, 3),
+    Tiles(128, 64, 8, 4),
+    Tiles(64, 64, 4, 3),
+    Tiles(64, 32, 4, 3),
+)
 #: Of float32, which no tensor core multiplies.
-_FLOAT32_TILES = (64, 32, 4)
+_FLOAT32 = (Tiles(64, 32, 4, 4),)
+#: Programs that leave few of an H200's 132 multiprocessors idle.
+_ENOUGH = 88
 #: Tiles of rows that are run through before the next outputs.
 _BAND = 8
 
 
 def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None) -> Tensor:
-    """See ``engine.kernels.weight_product.weight_product``; ``tiles``: outputs, rows, warps."""
+    """See ``engine.kernels.weight_product.weight_product``."""
     rows, (outputs, inputs) = len(x), weight.shape
     y = torch.empty((rows, outputs), dtype=x.dtype, device=x.device)
     if not y.numel():
         return y
+    chosen = tiles or tiles_for(rows, outputs, weight.precision, x.dtype)
+    row_scales = y
+    if weight.precision is Precision.FP8:
+        x, row_scales = rounded_rows(x)
+        x = as_kernels_read(x)
     x = x if x.stride(1) == 1 else x.contiguous()
-    out_tile, row_tile, warps = tiles or tiles_for(rows, outputs, x.dtype)
-    values, scales = kept(weight)
-    _product[(triton.cdiv(rows, row_tile) * triton.cdiv(outputs, out_tile),)](
-        values,
-        scales,
+    _product[(programs(rows, outputs, chosen),)](
+        *kept(weight),
         x,
+        row_scales,
         y,
         x.stride(0),
         rows,
         outputs,
         inputs=inputs,
         kind=KINDS[weight.precision],
-        operand=operand_of(x),
-        out_tile=out_tile,
-        row_tile=row_tile,
-        in_tile=IN_TILE[x.dtype],
-        num_warps=warps,
-        num_stages=STAGES,
+        operand=operand_of(weight.precision, y.dtype),
+        in_tile=in_tile(weight.precision, y.dtype),
+        whole=outputs % chosen.out == 0,
+        **chosen.options(),
     )
     return y
 
 
-def tiles_for(rows: int, outputs: int, dtype: torch.dtype) -> Tiles:
-    """Tiles of outputs and rows, and warps: the largest of which there are enough."""
-    if dtype == torch.float32:
-        return _FLOAT32_TILES
-    fitting = [t for t in _BFLOAT16_TILES if t[1] <= max(32, rows)]
+def tiles_for(rows: int, outputs: int, precision: Precision, dtype: torch.dtype) -> Tiles:
+    """The largest tiles of which there are enough; ``dtype`` is of what is multiplied."""
+    fitting = [t for t in tiles_of(precision, dtype) if t.rows <= max(32, rows)]
     return next((t for t in fitting if programs(rows, outputs, t) >= _ENOUGH), fitting[-1])
 
 
 def programs(rows: int, outputs: int, tiles: Tiles) -> int:
     """How many programs a product is with these tiles."""
-    return -(-rows // tiles[1]) * -(-outputs // tiles[0])
+    return triton.cdiv(rows, tiles.rows) * triton.cdiv(outputs, tiles.out)
 
 
-def tiles_of(dtype: torch.dtype) -> tuple[Tiles, ...]:
+def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[Tiles, ...]:
     """All that may be chosen."""
-    return (_FLOAT32_TILES,) if dtype == torch.float32 else _BFLOAT16_TILES
+    if precision is Precision.FP8:
+        return _AS_IT_IS
+    if dtype == torch.float32:
+        return _FLOAT32
+    return _DECODED if precision in (Precision.INT8, Precision.INT4) else _AS_IT_IS
 
 
 @triton.jit(do_not_specialize=["rows"])
 def _product(
     values,
     scales,
+    scale_out,
+    scale_group,
     x,
+    row_scales,
     y,
     x_row,
     rows,
@@ -108,6 +129,7 @@ def _product(
     out_tile: tl.constexpr,
     row_tile: tl.constexpr,
     in_tile: tl.constexpr,
+    whole: tl.constexpr,
 ):
     program = tl.program_id(0)
     row_tiles, out_tiles = tl.cdiv(rows, row_tile), tl.cdiv(outputs, out_tile)
@@ -118,14 +140,19 @@ def _product(
     out = (within // in_band) * out_tile + tl.arange(0, out_tile)
     row, out = row.to(tl.int64), out.to(tl.int64)
     row_held, out_held = row < rows, out < outputs
+    row_scale = tl.zeros([row_tile], tl.float32)
+    if kind == FP8:
+        row_scale = tl.load(row_scales + row, mask=row_held, other=0.0)
     total = weight_times_rows(
         values,
         scales,
+        scale_out,
+        scale_group,
         x,
-        out,
-        out_held,
+        out if whole else tl.minimum(out, outputs - 1),
         row * x_row,
         row_held,
+        row_scale,
         inputs,
         kind,
         operand,

@@ -1,21 +1,29 @@
 """What Triton kernels of weights share: a tile of outputs times a tile of rows, in any precision.
 
-The weight is the left side of the product, [outputs, K] x [K, rows]: it is decoded in registers,
-from where a Hopper tensor core takes its left operand, and the rows of x come from shared memory.
-Tiles of outputs are multiples of 64 and so every product of bfloat16 is wgmma.m64nNk16, N the tile
-of rows. An element of its result is the sum over the same 16 products after the same 16, whatever N
-is and wherever in the tile the element lies: N says for how many rows an instruction is repeated.
-So the tile of rows may be chosen by their number, and the bits of a row do not change; nor with the
-tile of outputs. The test that compiles the kernels sees that there is no other instruction, and
-tests on a GPU compare the bits. K is cut by its size alone, in order, and nothing is added
-atomically. float32 is multiplied by no tensor core, and has one tile.
+The weight is the left side of the product, [outputs, K] x [K, rows]: what is decoded is decoded in
+registers, from where a Hopper tensor core takes its left operand, and the rows of x come from
+shared memory. Tiles of outputs are multiples of 64 and so every product of bfloat16 is
+wgmma.m64nNk16 and every one of fp8 wgmma.m64nNk32, N the tile of rows. An element of its result is
+the sum over the same products after the same ones, whatever N is and wherever in the tile the
+element lies: N says for how many rows an instruction is repeated. So the tile of rows may be chosen
+by their number, and the bits of a row do not change; nor with the tile of outputs. The test that
+compiles the kernels sees that there is no other instruction, and tests on a GPU compare the bits. K
+is cut by its size alone, in order, and nothing is added atomically. float32 is multiplied by no
+tensor core, and has one tile.
 
 Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, those of an
-output at the end, those of a group of int4 when the group is summed.
+output at the end, those of a group of int4 when the group is summed. fp8 is multiplied as it is,
+with rows in fp8 (``engine.kernels.row_rounding``).
+
+A product whose left side lies in registers must be waited for before the loop writes into them
+again. Triton 3.6 and 3.7 leave that wait out where the sum is carried from such a product to the
+next turn's, and answers change from run to run. So each block's sum is taken by itself and added,
+which makes them wait; the test that compiles the kernels looks for it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +38,7 @@ from engine.kernels.gpu_decoding import (
     INT8,
     decoded_halves,
     decoded_quarters,
+    float8,
 )
 from engine.kernels.gpu_numbers import INTERPRETED, nearest
 from engine.precision.pairs import BLOCK
@@ -46,13 +55,42 @@ KINDS = {
     Precision.INT8: INT8,
     Precision.INT4: INT4,
 }
-#: Tiles that are on their way from memory at a time.
-STAGES = 4
-#: Inputs of a tile of floats.
-IN_TILE = {torch.bfloat16: 64, torch.float32: 32}
 
 
-def operand_of(x: Tensor) -> tl.dtype:
+@dataclass(frozen=True)
+class Tiles:
+    """How a program cuts its work; ``out``, ``rows`` and ``inputs`` are powers of two.
+
+    Attributes:
+        out: outputs; a multiple of 64 for tensor cores.
+        rows: a multiple of 16.
+        warps: of a program.
+        stages: tiles that are on their way from memory at a time.
+    """
+
+    out: int
+    rows: int
+    warps: int
+    stages: int = 4
+
+    def options(self) -> dict[str, int]:
+        """For a kernel's launch."""
+        return {
+            "out_tile": self.out,
+            "row_tile": self.rows,
+            "num_warps": self.warps,
+            "num_stages": self.stages,
+        }
+
+
+def in_tile(precision: Precision, dtype: torch.dtype) -> int:
+    """Inputs of a tile of what is multiplied as it is: 128 bytes."""
+    if precision is Precision.FP8:
+        return 128
+    return 32 if dtype == torch.float32 else 64
+
+
+def operand_of(precision: Precision, dtype: torch.dtype) -> tl.dtype:
     """What is multiplied.
 
     The interpreter has no bfloat16. There it is float64, in which sums are taken as well, so that
@@ -60,25 +98,39 @@ def operand_of(x: Tensor) -> tl.dtype:
     """
     if INTERPRETED.value:
         return tl.float64
-    return tl.float32 if x.dtype == torch.float32 else tl.bfloat16
+    if precision is Precision.FP8:
+        return tl.float8e4nv
+    return tl.float32 if dtype == torch.float32 else tl.bfloat16
 
 
-def kept(weight: Weight) -> tuple[Tensor, Tensor]:
-    """Values and scales as kernels read them: in 16 bits, and something for no scales."""
+def kept(weight: Weight) -> tuple[Tensor, Tensor, int, int]:
+    """Values and scales as kernels read them, and the strides of scales, of outputs and groups."""
     values = weight.values.contiguous()
-    values = values if weight.scales is None else values.view(torch.int16)
-    return values, values if weight.scales is None else weight.scales.contiguous()
+    if weight.scales is None:
+        return values, values, 0, 0
+    if weight.precision is Precision.FP8:
+        values = as_kernels_read(values)
+    else:
+        values = values.view(torch.int16)
+    return values, weight.scales, weight.scales.stride(-2), weight.scales.stride(-1)
+
+
+def as_kernels_read(values: Tensor) -> Tensor:
+    """float8_e4m3fn as it is; in the interpreter, which rounds it wrongly, as bytes."""
+    return values.view(torch.uint8) if INTERPRETED.value else values
 
 
 @triton.jit
 def weight_times_rows(
     values,
     scales,
+    scale_out,
+    scale_group,
     x,
     out,
-    out_held,
     row_at,
     row_held,
+    row_scale,
     inputs: tl.constexpr,
     kind: tl.constexpr,
     operand: tl.constexpr,
@@ -92,20 +144,22 @@ def weight_times_rows(
 
     Args:
         values: [N, K] as kept, dense.
-        scales: as kept, dense; not read where there are none.
+        scales: as kept; not read where there are none.
+        scale_out: the stride of scales from output to output.
+        scale_group: the same from group to group.
         x: dense along K.
-        out: int64 [out_tile], which outputs.
-        out_held: which of them there are.
+        out: int64 [out_tile], which outputs; all must be there, one may come again.
         row_at: int64 [row_tile], where rows of x begin.
         row_held: which of them there are.
+        row_scale: float32 [row_tile], of rows in fp8; not read for others.
         inputs: K.
         kind: how values are kept.
         operand: what is multiplied.
-        out_tile: a multiple of 64 for tensor cores.
-        row_tile: a multiple of 16.
-        in_tile: inputs of floats at a time.
+        out_tile: see ``Tiles``.
+        row_tile: see ``Tiles``.
+        in_tile: inputs at a time of what is multiplied as it is.
         size: of a group of int4.
-        block: of inputs of fp8 and int8.
+        block: of inputs of int8.
     """
     total = tl.zeros([out_tile, row_tile], tl.float64 if operand == tl.float64 else tl.float32)
     x_at = x + row_at[None, :]
@@ -113,40 +167,35 @@ def weight_times_rows(
         tail: tl.constexpr = inputs % size
         quarter: tl.constexpr = size // 4
         fours_at = values + (out * (inputs // 4))[:, None]
-        scale_at = scales + out * ((inputs + size - 1) // size)
+        groups: tl.constexpr = (inputs + size - 1) // size
+        scale_at = scales + out * scale_out
+        scale = tl.load(scale_at)
         for group in range(inputs // size):
+            # The next one, so that this turn does not wait for what is on its way.
+            following = tl.load(scale_at + tl.minimum(group + 1, groups - 1) * scale_group)
             total = _add_group(
                 total,
                 fours_at + group * quarter,
-                scale_at + group,
+                scale,
                 x_at + group * size,
-                out_held,
                 row_held,
                 quarter,
                 quarter,
                 operand,
             )
+            scale = following
         if tail:
             total = _add_group(
                 total,
                 fours_at + (inputs // size) * quarter,
-                scale_at + inputs // size,
+                scale,
                 x_at + inputs // size * size,
-                out_held,
                 row_held,
                 tail // 4,
                 16 if tail <= 64 else quarter,
                 operand,
             )
-    elif kind == FLOAT:
-        values_at = values + (out * inputs)[:, None]
-        for first in range(0, inputs, in_tile):
-            k = first + tl.arange(0, in_tile)
-            held = k < inputs
-            raw = tl.load(values_at + k[None, :], mask=out_held[:, None] & held[None, :], other=0)
-            left = nearest(raw.to(tl.float32), x.dtype.element_ty).to(operand)
-            total = _add_part(total, left, x_at + k[:, None], held[:, None] & row_held[None, :])
-    else:
+    elif kind == INT8:
         rest: tl.constexpr = inputs % block
         half: tl.constexpr = block // 2
         pairs_at = values + (out * (inputs // 2))[:, None]
@@ -155,11 +204,9 @@ def weight_times_rows(
                 total,
                 pairs_at + first * half,
                 x_at + first * block,
-                out_held,
                 row_held,
                 half,
                 half,
-                kind,
                 operand,
             )
         if rest:
@@ -167,14 +214,34 @@ def weight_times_rows(
                 total,
                 pairs_at + (inputs // block) * half,
                 x_at + inputs // block * block,
-                out_held,
                 row_held,
                 rest // 2,
                 16 if rest <= 32 else half,
-                kind,
                 operand,
             )
-        total = total * tl.load(scales + out, mask=out_held, other=0.0)[:, None]
+        total = total * tl.load(scales + out * scale_out)[:, None]
+    else:
+        values_at = values + (out * inputs)[:, None]
+        for first in range(0, inputs, in_tile):
+            k = first + tl.arange(0, in_tile)
+            mask = row_held[None, :]
+            if inputs % in_tile:
+                held = k < inputs
+                mask = mask & held[:, None]
+                raw = tl.load(values_at + k[None, :], mask=held[None, :], other=0.0)
+            else:
+                raw = tl.load(values_at + k[None, :])
+            rows = tl.load(x_at + k[:, None], mask=mask, other=0.0)
+            if kind == FLOAT:
+                left = nearest(raw.to(tl.float32), x.dtype.element_ty).to(operand)
+                rows = rows.to(operand)
+            elif operand == tl.float64:
+                left, rows = float8(raw, operand), float8(rows, operand)
+            else:
+                left = raw
+            total = tl.dot(left, rows, total, input_precision="ieee", out_dtype=total.dtype)
+        if kind == FP8:
+            total = total * tl.load(scales + out * scale_out)[:, None] * row_scale[None, :]
     return total.to(tl.float32)
 
 
@@ -183,30 +250,28 @@ def _add_block(
     total,
     pairs_at,
     x_at,
-    out_held,
     row_held,
     half: tl.constexpr,
     width: tl.constexpr,
-    kind: tl.constexpr,
     operand: tl.constexpr,
 ):
-    """Add a block of fp8 or int8, each of whose ``half`` times 16 bits holds one of each half."""
+    """Add a block of int8, each of whose ``half`` times 16 bits holds one of each half."""
     at = tl.arange(0, width)
-    held = at < half
-    pairs = tl.load(pairs_at + at[None, :], mask=out_held[:, None] & held[None, :], other=0)
-    low, high = decoded_halves(pairs, kind, operand)
-    x_at, mask = x_at + at[:, None], held[:, None] & row_held[None, :]
-    total = _add_part(total, low, x_at, mask)
-    return _add_part(total, high, x_at + half, mask)
+    pairs, mask = _packed(pairs_at, at, row_held, half, width)
+    low, high = decoded_halves(pairs, operand)
+    x_at += at[:, None]
+    part = tl.zeros(total.shape, total.dtype)
+    part = _add_part(part, low, x_at, mask)
+    part = _add_part(part, high, x_at + half, mask)
+    return total + part
 
 
 @triton.jit
 def _add_group(
     total,
     fours_at,
-    scale_at,
+    scale,
     x_at,
-    out_held,
     row_held,
     quarter: tl.constexpr,
     width: tl.constexpr,
@@ -214,17 +279,28 @@ def _add_group(
 ):
     """Add a group of int4, each of whose ``quarter`` times 16 bits holds one of each quarter."""
     at = tl.arange(0, width)
-    held = at < quarter
-    fours = tl.load(fours_at + at[None, :], mask=out_held[:, None] & held[None, :], other=0)
+    fours, mask = _packed(fours_at, at, row_held, quarter, width)
     first, second, third, fourth = decoded_quarters(fours, operand)
-    x_at, mask = x_at + at[:, None], held[:, None] & row_held[None, :]
+    x_at += at[:, None]
     part = tl.zeros(total.shape, total.dtype)
     part = _add_part(part, first, x_at, mask)
     part = _add_part(part, second, x_at + quarter, mask)
     part = _add_part(part, third, x_at + 2 * quarter, mask)
     part = _add_part(part, fourth, x_at + 3 * quarter, mask)
-    scale = tl.load(scale_at, mask=out_held, other=0.0).to(tl.float32)
-    return total + part * scale[:, None]
+    return total + part * scale.to(tl.float32)[:, None]
+
+
+@triton.jit
+def _packed(packed_at, at, row_held, count: tl.constexpr, width: tl.constexpr):
+    """16 bits of each output at ``count`` places, and which elements of rows there are."""
+    mask = row_held[None, :]
+    if count == width:
+        packed = tl.load(packed_at + at[None, :])
+    else:
+        held = at < count
+        mask = mask & held[:, None]
+        packed = tl.load(packed_at + at[None, :], mask=held[None, :], other=0)
+    return packed, mask
 
 
 @triton.jit

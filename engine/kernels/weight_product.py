@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.row_rounding import as_rounded
 from engine.kernels.triton_device import on_device_of, runs_triton
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 def weight_product(x: Tensor, weight: Weight) -> Tensor:
     """``x W^T``, [T, N] in the dtype of ``x``; a row's bits do not depend on the other rows.
+
+    Where the weight is kept in fp8, rows are rounded to fp8 as well.
 
     Args:
         x: [T, K], float32 or bfloat16.
@@ -31,4 +34,6 @@ def weight_product(x: Tensor, weight: Weight) -> Tensor:
 
 def plain_weight_product(x: Tensor, weight: Weight) -> Tensor:
     """See ``weight_product``; the weight is dequantised in the dtype of ``x`` first."""
+    if weight.values.dtype == torch.float8_e4m3fn:
+        return F.linear(as_rounded(x), weight.dequantized()).to(x.dtype)
     return F.linear(x, weight.dequantized().to(x.dtype))

@@ -1,4 +1,4 @@
-"""Two values of 8 bits side by side that are half a block of inputs apart.
+"""Two integers of 8 bits side by side that are half a block of inputs apart.
 
 A kernel reads both as 16 bits, takes them apart, and has adjacent inputs of either half in adjacent
 halves of its registers without a shuffle. The last block of a row may be shorter.

@@ -59,7 +59,8 @@ def quantize(tensor: Tensor, precision: Precision) -> Weight:
     scales = _not_zero(tensor.float().abs().amax(dim=-1, keepdim=True) / largest)
     values = (tensor.float() / scales).clamp(-largest, largest)
     values = values.round() if precision is Precision.INT8 else values
-    return Weight(paired(values.to(precision.dtype)), scales)
+    kept = values.to(precision.dtype)
+    return Weight(paired(kept) if precision is Precision.INT8 else kept, scales)
 
 
 def relative_error(tensor: Tensor, weight: Weight) -> float:
@@ -72,10 +73,7 @@ def squared_error(tensor: Tensor, weight: Weight) -> tuple[float, float]:
     """``||W - Q||^2`` and ``||W||^2``, expert by expert."""
     if tensor.dim() == 3:
         parts = [
-            squared_error(
-                expert, Weight(values, None if weight.scales is None else weight.scales[i])
-            )
-            for i, (expert, values) in enumerate(zip(tensor, weight.values, strict=True))
+            squared_error(expert, weight.of_expert(index)) for index, expert in enumerate(tensor)
         ]
         return sum(lost for lost, _ in parts), sum(size for _, size in parts)
     exact = tensor.float()

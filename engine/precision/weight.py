@@ -22,8 +22,8 @@ class Weight:
     """A matrix, or one an expert; ``engine.precision.quantize`` makes one of floats.
 
     Attributes:
-        values: float32 or bfloat16, [N, K] or [E, N, K]; for fp8 and int8 float8_e4m3fn or int8,
-            shaped alike, in the order of ``engine.precision.pairs``; for int4 uint8
+        values: float32 or bfloat16, [N, K] or [E, N, K]; for fp8 float8_e4m3fn and for int8 int8,
+            shaped alike, int8 in the order of ``engine.precision.pairs``; for int4 uint8
             [..., N, K / 2], as ``engine.precision.nibbles`` packs it.
         scales: what values are multiplied by: float32 [..., N, 1], for int4 bfloat16 [..., N, G],
             one for ``GROUP`` inputs; None for floats.
@@ -88,17 +88,28 @@ class Weight:
         """Bytes of device memory, scales included."""
         return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
 
+    def of_expert(self, index: int) -> Weight:
+        """One expert's matrix."""
+        return Weight(self.values[index], None if self.scales is None else self.scales[index])
+
     def to(self, device: torch.device | str) -> Weight:
         """The same on another device."""
         scales = None if self.scales is None else self.scales.to(device)
         return Weight(self.values.to(device), scales)
+
+    def arranged(self) -> Weight:
+        """The same, with the scales of a group side by side, as kernels read them fastest."""
+        if self.precision is not Precision.INT4 or self.scales is None:
+            return self
+        return Weight(self.values, self.scales.mT.contiguous().mT)
 
     def dequantized(self) -> Tensor:
         """As floats, shaped like the matrix: float32, unless it is kept in floats as it is."""
         if self.scales is None:
             return self.values
         if self.precision is not Precision.INT4:
-            return unpaired(self.values).float() * self.scales
+            int8 = self.precision is Precision.INT8
+            return (unpaired(self.values) if int8 else self.values).float() * self.scales
         scales = self.scales.float().repeat_interleave(GROUP, dim=-1)
         return unpacked(self.values) * scales[..., : self.inputs]
 

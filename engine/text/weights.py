@@ -148,19 +148,22 @@ def _layer(
     return LayerWeights(
         kind=sizes.layer_type,
         input_norm=source.tensor(f"{at}input_layernorm.weight"),
-        qkv=Weight.join([source.weight(f"{at}self_attn.{name}.weight") for name in projections]),
+        qkv=Weight.join(
+            [source.weight(f"{at}self_attn.{name}.weight") for name in projections]
+        ).arranged(),
         heads=HeadNorms(
             q=source.tensor(f"{at}self_attn.q_norm.weight"),
             k=source.tensor(f"{at}self_attn.k_norm.weight"),
             kv_heads=sizes.num_key_value_heads,
         ),
-        out=source.weight(f"{at}self_attn.o_proj.weight"),
+        out=source.weight(f"{at}self_attn.o_proj.weight").arranged(),
         norms=_norms(config, source, at),
         mlp=_gated(source, f"{at}mlp"),
         router=Weight(source.tensor(f"{at}router.proj.weight")),
         per_expert_scale=source.tensor(f"{at}router.per_expert_scale"),
         experts=GatedWeights(
-            source.weight(f"{at}experts.gate_up_proj"), source.weight(f"{at}experts.down_proj")
+            source.weight(f"{at}experts.gate_up_proj").arranged(),
+            source.weight(f"{at}experts.down_proj").arranged(),
         ),
         decoder_scalar=source.tensor(f"{at}layer_scalar"),
         encoder_scalar=source.tensor(f"{at}encoder_layer_scalar"),
@@ -182,4 +185,4 @@ def _norms(config: ModelConfig, source: WeightSource, at: str) -> LayerNorms:
 
 def _gated(source: WeightSource, at: str) -> GatedWeights:
     gate, up, down = (source.weight(f"{at}.{name}_proj.weight") for name in ("gate", "up", "down"))
-    return GatedWeights(Weight.join([gate, up]), down)
+    return GatedWeights(Weight.join([gate, up]).arranged(), down.arranged())

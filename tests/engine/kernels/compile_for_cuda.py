@@ -29,12 +29,13 @@ from engine.kernels import (
     gpu_layer_norms,
     gpu_rotary_norm,
     gpu_routing,
+    gpu_row_rounding,
     gpu_segment_attention,
     gpu_soft_embedding,
     gpu_weight_product,
     gpu_write_pages,
 )
-from engine.kernels.gpu_weight_tile import IN_TILE, KINDS, STAGES
+from engine.kernels.gpu_weight_tile import KINDS, in_tile
 from engine.kernels.segment_attention import PAGE
 from engine.precision.precision import Precision
 
@@ -47,10 +48,12 @@ OPERANDS = {torch.bfloat16: tl.bfloat16, torch.float32: tl.float32}
 KEPT = {
     Precision.FLOAT32: ("*fp32", "*fp32"),
     Precision.BFLOAT16: ("*bf16", "*fp32"),
-    Precision.FP8: ("*i16", "*fp32"),
+    Precision.FP8: ("*fp8e4nv", "*fp32"),
     Precision.INT8: ("*i16", "*fp32"),
     Precision.INT4: ("*i16", "*bf16"),
 }
+#: Of which each row's bits must not depend on tiles.
+PRODUCTS = gpu_weight_product._product, gpu_expert_sum._gate_up, gpu_expert_sum._down
 #: Kernel, types, constants, and warps or more options.
 Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 
@@ -164,25 +167,28 @@ def heads_and_pages() -> Iterator[Case]:
 def weights() -> Iterator[Case]:
     """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
     types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
+    types |= {"row_scales": "*fp32"}
     yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 8
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
-        types |= dict.fromkeys(("x", "y", "inner", "parts"), f"*{name}")
+        types |= dict.fromkeys(("y", "parts"), f"*{name}")
         yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
+        rows = {"x": f"*{name}", "values": "*fp8e4nv", "scales": "*fp32", "eps": "fp32"}
+        yield gpu_row_rounding._round, rows, {"largest": 448.0, "block": 4096}, 8
         for precision, (values, scales) in KEPT.items():
-            kept = types | {"values": values, "scales": scales}
-            chosen = {"kind": KINDS[precision].value, "operand": OPERANDS[dtype]}
-            chosen |= {"in_tile": IN_TILE[dtype]}
-            for out_tile, row_tile, warps in gpu_weight_product.tiles_of(dtype):
-                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile}
-                yield gpu_weight_product._product, kept, tile | {"inputs": 2816}, staged(warps)
-            for out_tile, row_tile, warps in gpu_expert_sum.tiles_of(dtype):
-                tile = chosen | {"out_tile": out_tile, "row_tile": row_tile, "expert_block": 128}
-                yield gpu_expert_sum._gate_up, kept, tile | {"hidden": 2816}, staged(warps)
-                yield gpu_expert_sum._down, kept, tile | {"size": 704}, staged(warps)
-
-
-def staged(warps: int) -> dict[str, int]:
-    return {"num_warps": warps, "num_stages": STAGES}
+            fp8 = precision is Precision.FP8
+            kept = types | {"values": values, "scales": scales, "x": values if fp8 else f"*{name}"}
+            chosen = {"kind": KINDS[precision].value, "in_tile": in_tile(precision, dtype)}
+            chosen |= {"operand": tl.float8e4nv if fp8 else OPERANDS[dtype], "whole": True}
+            chosen |= {"scale_out": 1}
+            for tiles in gpu_weight_product.tiles_of(precision, dtype):
+                yield gpu_weight_product._product, kept, chosen | {"inputs": 2816}, tiles.options()
+            for tiles in gpu_expert_sum.tiles_of(precision, dtype):
+                up, down = chosen | {"hidden": 2816}, chosen | {"size": 704}
+                expert = {"expert_block": 128}
+                gated = kept | {"inner": f"*{name}"}
+                yield gpu_expert_sum._gate_up, gated, up | expert, tiles.options()
+                visited = kept | {"inner": values if fp8 else f"*{name}"}
+                yield gpu_expert_sum._down, visited, down | expert, tiles.options()
 
 
 def compiled(
@@ -193,6 +199,9 @@ def compiled(
 ) -> Any:
     """For aligned pointers and sizes, as a large model's are; what is not typed is an integer."""
     names = kernel.arg_names
+    if not isinstance(options, int):  # tiles come with the options of a launch
+        chosen = {**chosen, **{name: x for name, x in options.items() if name in names}}
+        options = {name: x for name, x in options.items() if name not in names}
     signature = {n: "constexpr" if n in chosen else types.get(n, "i32") for n in names}
     aligned = {
         (i,): [["tt.divisibility", 16]]
@@ -200,7 +209,7 @@ def compiled(
         if signature[n].startswith("*") or signature[n] == "i32"
     }
     source = ASTSource(kernel, signature, dict(chosen), aligned)
-    options = {"num_warps": options} if isinstance(options, int) else options
+    options = {"num_warps": options} if isinstance(options, int) else dict(options)
     return triton.compile(source, target=HOPPER, options=options)
 
 
@@ -233,10 +242,42 @@ def main() -> None:
         # Older Tritons spill a little of products in float32, which no large model computes in.
         spared = SPARED if chosen.get("operand") == tl.float32 else 0
         assert spilled <= spared, f"{spilled} B spilled"
-        if "out_tile" in chosen and chosen["operand"] == tl.bfloat16:
+        assert not unawaited(binary.asm["ttgir"]), "a product may read registers that changed"
+        if kernel in PRODUCTS and chosen["operand"] != tl.float32:
             used = set(re.findall(r"(?:wgmma\.mma_async|mma\.sync)\S+", binary.asm["ptx"]))
-            only = f"wgmma.mma_async.sync.aligned.m64n{chosen['row_tile']}k16.f32.bf16.bf16"
+            assert isinstance(options, dict)
+            only = f"wgmma.mma_async.sync.aligned.m64n{options['row_tile']}"
+            only += (
+                "k32.f32.e4m3.e4m3" if chosen["operand"] == tl.float8e4nv else "k16.f32.bf16.bf16"
+            )
             assert used == {only}, f"{used}: the bits of a row may depend on their number"
+
+
+def unawaited(ttgir: str) -> bool:
+    """Whether a loop's next turn writes registers that are a running product's left side.
+
+    It does where the product is carried to the next turn, and they are written there before
+    anything is waited for.
+    """
+    made: dict[str, int] = {}  # in which line
+    waited = 0  # the first line of the loop that waits
+    running: dict[str, str] = {}  # products, and their left sides
+    for number, line in enumerate(ttgir.splitlines()):
+        value = re.match(r"\s*%(\w+)(?::\d+)? = ", line)
+        if value:
+            made[value[1]] = number
+        product = re.search(r"= ttng\.warp_group_dot %(\w+).*isAsync = true", line)
+        if "= scf.for" in line:
+            waited, running = 0, {}
+        elif value and product and "#ttg.dot_op" in line:
+            running[value[1]] = product[1]
+        elif "warp_group_dot_wait" in line and "pendings = 0" in line:
+            waited, running = waited or number, {}
+        elif "scf.yield" in line:
+            carried = [left for name, left in running.items() if f"%{name}" in line]
+            if any(made[left] < (waited or number) for left in carried):
+                return True
+    return False
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
 from engine.kernels.gpu_expert_sum import gpu_expert_sum, tiles_of
+from engine.kernels.gpu_weight_tile import Tiles
 
 #: Tokens, experts, experts a token, hidden, intermediate.
 SHAPES = [(1, 1, 1, 8, 8), (9, 1, 1, 24, 12), (5, 4, 2, 16, 20), (11, 5, 5, 136, 68)]
@@ -76,13 +77,15 @@ def test_the_sum_equals_the_reference(
     assert_near(visit.found(), visit.expected())
 
 
-@pytest.mark.parametrize("tiles", [*tiles_of(torch.bfloat16), (32, 16, 1)])
-def test_every_tile_says_the_same(tiles: tuple[int, int, int]) -> None:
-    visit = random_visit((60, 3, 2, 40, 36), Precision.INT4, torch.bfloat16)
-    found = gpu_expert_sum(
-        visit.x, visit.weights, visit.chosen, visit.gate_up, visit.down, tiles=tiles
-    )
-    assert_near(found, visit.expected())
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("size", [36, 64])
+def test_every_tile_says_the_same(size: int, precision: Precision) -> None:
+    visit = random_visit((60, 3, 2, 128, size), precision, torch.bfloat16)
+    for tiles in (*tiles_of(precision, torch.bfloat16), Tiles(32, 16, 1)):
+        found = gpu_expert_sum(
+            visit.x, visit.weights, visit.chosen, visit.gate_up, visit.down, tiles=tiles
+        )
+        assert_near(found, visit.expected())
 
 
 def test_where_experts_end_within_tiles_and_chunks_none_is_left_out(

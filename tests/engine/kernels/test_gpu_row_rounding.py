@@ -1,0 +1,44 @@
+"""Rows in fp8 equal the reference's, zeros of either sign aside."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.kernels.row_rounding import as_rounded, plain_rounded_rows, rounded_rows
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES
+
+
+def random_rows(rows: int, size: int, dtype: torch.dtype) -> torch.Tensor:
+    """Of numbers that lie far apart, with a row of zeros."""
+    generator = torch.Generator().manual_seed(size)
+    spread = 10.0 ** (6 * torch.rand(rows, size, generator=generator) - 3)
+    x = spread * torch.randn(rows, size, generator=generator)
+    x[rows // 2] = 0
+    return x.to(DEVICE, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1, 24, 700, 2816])
+def test_rows_equal_the_reference(size: int, dtype: torch.dtype) -> None:
+    x = random_rows(9, size, dtype)
+    for rows in (x, x.T.contiguous().T, x[:0]):
+        values, scales = rounded_rows(rows)
+        expected, wanted = plain_rounded_rows(rows)
+        assert values.dtype == torch.float8_e4m3fn
+        assert torch.equal(scales, wanted)
+        assert torch.equal(values.float(), expected.float())
+
+
+def test_a_row_is_kept_to_a_sixteenth_of_each_number() -> None:
+    x = torch.linspace(0.02, 1.0, 500, device=DEVICE)[None]
+    assert ((as_rounded(x) - x).abs() <= x / 16).all()
+    assert torch.equal(as_rounded(torch.zeros(2, 5)), torch.zeros(2, 5))
+
+
+def test_rows_do_not_see_each_other() -> None:
+    x = random_rows(9, 700, torch.bfloat16)
+    values, scales = rounded_rows(x)
+    some, own = rounded_rows(x[3:5])
+    assert torch.equal(some.float(), values[3:5].float())
+    assert torch.equal(own, scales[3:5])
