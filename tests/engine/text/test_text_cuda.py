@@ -15,9 +15,8 @@ from tests.engine.text.test_graphs import Rerun
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 MAIN = (Precision.FLOAT32, Precision.BFLOAT16, Precision.INT4)
-QUANTISED = (Precision.FP8, Precision.INT8, Precision.INT4)
-#: Medians after six layers. What is quantised is bfloat16 otherwise.
-NEAR = 2e-2
+#: In fp8 rows are rounded too, and not only weights.
+WEIGHT_ONLY = (Precision.INT8, Precision.INT4)
 
 
 def recorder_on(device: torch.device) -> Recorder | None:
@@ -44,12 +43,11 @@ def test_requests_answer_the_same_alone_and_in_random_mixed_batches(
 
 @pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("name", DEVICES)
-def test_kernels_equal_plain_functions_through_the_network(name: str, precision: Precision) -> None:
-    near = device_cases.NEAR.get(precision, NEAR)
-    device_cases.kernels_equal_plain_functions(torch.device(name), precision, near)
+def test_kernels_are_as_near_as_plain_functions(name: str, precision: Precision) -> None:
+    device_cases.kernels_are_as_near_as_plain_functions(torch.device(name), precision)
 
 
-@pytest.mark.parametrize("precision", QUANTISED)
+@pytest.mark.parametrize("precision", WEIGHT_ONLY)
 @pytest.mark.parametrize("name", DEVICES)
 def test_quantised_weights_equal_what_they_stand_for(name: str, precision: Precision) -> None:
-    device_cases.quantised_weights_equal_what_they_stand_for(torch.device(name), precision, NEAR)
+    device_cases.quantised_weights_equal_what_they_stand_for(torch.device(name), precision)
