@@ -1,7 +1,9 @@
 """A text model of the size of DiffusionGemma 26B-A4B, or a tiny one like it, with random weights.
 
 Weights are drawn on the device, tensor by tensor, and each is quantised at once, so that no more
-than one is ever held twice. What a tensor holds depends on the seed, its name and the device alone.
+than one is ever held twice; those of experts in int4 are drawn as they are kept, for to quantise
+them takes longer than to measure. What a tensor holds depends on the seed, its name and the device
+alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from engine.config import LayerConfig, LayerType, ModelConfig, RopeConfig
 from engine.model import parameter_shapes
-from engine.precision.precision import Precision
+from engine.precision.precision import GROUP, Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight
 from engine.text.kv_cache import CacheSizes, KVCache
@@ -25,6 +27,8 @@ from engine.text.weights import TextWeights
 PRECISIONS = {"bf16": Precision.BFLOAT16, **{p.value: p for p in Precision}}
 #: That are quantised at once.
 _EXPERTS = 16
+#: The root mean square of -8..7.
+_UNIFORM = 4.64
 _ROPE: dict[LayerType, RopeConfig] = {
     "sliding_attention": RopeConfig(rope_type="default", rope_theta=10_000.0),
     "full_attention": RopeConfig(
@@ -92,6 +96,8 @@ class RandomSource:
 
     def weight(self, name: str) -> Weight:
         """See ``WeightSource.weight``."""
+        if self._precision is Precision.INT4 and len(self._shapes[name]) == 3:
+            return self._int4(name)
         tensor = self.tensor(name)
         if tensor.dim() < 3 or self._precision.scale_dtype is None:
             return quantize(tensor, self._precision)
@@ -102,10 +108,33 @@ class RandomSource:
         scales = None if rows.scales is None else rows.scales.view(*tensor.shape[:2], -1)
         return Weight(rows.values.view(*tensor.shape[:2], -1), scales)
 
+    def _int4(self, name: str) -> Weight:
+        """All 16 values as likely, and scales that leave them as large as others' weights are."""
+        *outputs, inputs = self._shapes[name]
+        values = torch.randint(
+            256,
+            (*outputs, inputs // 2),
+            generator=seeded(name, self._device, self._seed),
+            dtype=torch.uint8,
+            device=self._device,
+        )
+        scales = torch.full(
+            (*outputs, -(-inputs // GROUP)),
+            self._config.initializer_range / _UNIFORM,
+            dtype=torch.bfloat16,
+            device=self._device,
+        )
+        return Weight(values, scales)
+
+
+def seeded(name: str, device: torch.device, seed: int) -> torch.Generator:
+    """What draws a tensor of this name."""
+    return torch.Generator(device).manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
+
 
 def fill(tensor: Tensor, name: str, config: ModelConfig, seed: int = 0) -> None:
     """Draw what a parameter of this name may hold, whoever's the name: Inkfill's, transformers'."""
-    generator = torch.Generator(tensor.device).manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
+    generator = seeded(name, tensor.device, seed)
     if tensor.dim() > 1:
         tensor.normal_(0.0, config.initializer_range, generator=generator)
     elif name.endswith("layer_scalar"):
