@@ -24,10 +24,12 @@ from engine.kernels import (
     gpu_add_norm,
     gpu_denoising_head,
     gpu_embedding,
+    gpu_expert_order,
     gpu_expert_sum,
     gpu_gated_gelu,
     gpu_layer_norms,
     gpu_rotary_norm,
+    gpu_router,
     gpu_routing,
     gpu_segment_attention,
     gpu_soft_embedding,
@@ -68,14 +70,17 @@ def between_products() -> Iterator[Case]:
     floats = {"eps": "fp32", "root": "fp32", "scale": "fp32"}
     for dtype in ("bf16", "fp32"):
         for kernel in (gpu_layer_norms._after_attention, gpu_layer_norms._after_feedforward):
-            rows = [name for name in kernel.arg_names if name not in ("size", "block", *floats)]
-            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, {"block": 4096}, 8
+            others = ("size", "block", "count", *floats)
+            rows = [name for name in kernel.arg_names if name not in others]
+            chosen = {"block": 4096} | ({"count": 8} if "count" in kernel.arg_names else {})
+            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, chosen, 8
         types = {"tokens": "*i64", "table": f"*{dtype}", "out": f"*{dtype}"} | floats
         yield gpu_embedding._embed, types, {"table_column": 1, "block": 4096}, 8
-        types = dict.fromkeys(("scores", "per_expert_scale"), f"*{dtype}")
+        types = {"sums": "*fp32", "per_expert_scale": f"*{dtype}"}
         types |= {"weights": "*fp32", "chosen": "*i64"}
         for block in (128, 1024):
-            chosen = {"top_k": 8, "top_block": 8, "block": block}
+            chosen = {"top_k": 8, "top_block": 8, "block": block, "parts": 11}
+            chosen |= {"narrow": dtype == "bf16"}
             yield gpu_routing._route, types, chosen, max(1, block // 256)
 
 
@@ -158,10 +163,15 @@ def heads_and_pages() -> Iterator[Case]:
 def weights() -> Iterator[Case]:
     """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
     types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
-    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 8
+    sizes = {"block": gpu_expert_order._BLOCK, "chunk": gpu_expert_order._CHUNK, "bins": 128}
+    yield gpu_expert_order._order, types, sizes, 8
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
         types |= dict.fromkeys(("x", "y", "inner", "parts"), f"*{name}")
-        yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
+        for out_tile, row_tile, warps in gpu_router.tiles_of(dtype):
+            chosen = {"inputs": 2816, "part": gpu_router._PART, "operand": OPERANDS[dtype]}
+            chosen |= {"out_tile": out_tile, "row_tile": row_tile, "in_tile": IN_TILE[dtype]}
+            kept = types | {"values": f"*{name}", "sums": "*fp32"}
+            yield gpu_router._score, kept, chosen, staged(warps, gpu_router.STAGES)
         for precision, (values, scales) in KEPT.items():
             kept = types | {"values": values, "scales": scales}
             chosen = {"kind": KINDS[precision].value, "operand": OPERANDS[dtype]}
@@ -175,8 +185,8 @@ def weights() -> Iterator[Case]:
                 yield gpu_expert_sum._down, kept, tile | {"size": 704}, staged(warps)
 
 
-def staged(warps: int) -> dict[str, int]:
-    return {"num_warps": warps, "num_stages": STAGES}
+def staged(warps: int, stages: int = STAGES) -> dict[str, int]:
+    return {"num_warps": warps, "num_stages": stages}
 
 
 def compiled(
