@@ -155,7 +155,9 @@ def heads_and_pages() -> Iterator[Case]:
         types = dict.fromkeys(names, f"*{dtype}") | {"eps": "fp32"}
         for half in (128, 256):
             chosen = {"shared": half == 256, "turned": True, "half": half, "block": half}
-            yield gpu_rotary_norm._rotary_norm, types, chosen, half // 128
+            chosen |= {"group": gpu_rotary_norm._HEADS}
+            options = {"num_warps": half // 64, "enable_fp_fusion": False}
+            yield gpu_rotary_norm._rotary_norm, types, chosen, options
         types = integers | dict.fromkeys(cache, f"*{dtype}")
         yield gpu_write_pages._write, types, {"page_size": PAGE, "block": 2048}, 8
 
