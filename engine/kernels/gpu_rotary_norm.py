@@ -20,7 +20,6 @@ from engine.kernels.gpu_numbers import nearest
 from engine.kernels.rotary_norm import Projected
 from engine.model import Rotation
 
-
 #: Heads of a program, and numbers that a warp has of each half.
 _HEADS, _WARP = 8, 512
 
