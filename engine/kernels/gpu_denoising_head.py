@@ -26,7 +26,16 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.denoising_head import HeadResult
-from engine.kernels.gpu_numbers import ABSENT, LARGEST_GUMBEL, TOKEN, scaled, stream_key, uniform
+from engine.kernels.gpu_numbers import (
+    ABSENT,
+    LARGEST_GUMBEL,
+    TOKEN,
+    behind,
+    exp,
+    scaled,
+    stream_key,
+    uniform,
+)
 from engine.kernels.raw_logits import RawLogits
 from engine.noise import CounterNoise
 
@@ -35,6 +44,8 @@ _TILE, _TILES = 1024, 32
 #: What the first kernel leaves of a part, floats and integers.
 _FLOATS, _INTEGERS = 6, 3
 _NONE = tl.constexpr(2**31 - 1)
+#: Less than 1 by more than bounds of scores round.
+_ALMOST = tl.constexpr(0.999)
 
 
 def gpu_denoising_head(
@@ -137,6 +148,7 @@ def _sweep(
         sets += chosen.to(tl.int64) * sets_row
     warmth = tl.load(temperature + canvas)
     key = stream_key(tl.load(keys + canvas), tl.load(steps + canvas), TOKEN)
+    key = behind(key, position * vocabulary + part * tiles * tile)
     top = ABSENT
     best = ABSENT
     top_of_all = ABSENT
@@ -165,16 +177,19 @@ def _sweep(
             moments = (moments + sums * (top - likeliest)) * shrink
             sums = sums * shrink
             top = likeliest
-        weights = tl.where(inside, tl.exp(x - top), 0.0)
+        weights = tl.where(inside, exp(x - top), 0.0)
         sums += weights
         moments += weights * (x - top)
         if likeliest + LARGEST_GUMBEL > best:
-            draws = uniform(key, position * vocabulary + tokens)
-            scores = tl.where(inside, x - tl.log(-tl.log(draws)), ABSENT)
-            highest = tl.max(scores, axis=0)
-            if highest > best:
-                sampled = _first_of(scores == highest, tokens)
-                best = highest
+            draws = uniform(key, (step * tile + tl.arange(0, tile)).to(tl.uint32))
+            # A draw's -log(u) is at least 1 - u, which is cheap and, where a token may win, near.
+            needed = tl.exp(best - top) * _ALMOST
+            if tl.max(weights - (1.0 - draws) * needed, axis=0) > 0.0:
+                scores = tl.where(inside, x - tl.log(-tl.log(draws)), ABSENT)
+                highest = tl.max(scores, axis=0)
+                if highest > best:
+                    sampled = _first_of(scores == highest, tokens)
+                    best = highest
     at = row.to(tl.int64) * tl.num_programs(1) + part
     plane = tl.num_programs(0).to(tl.int64) * tl.num_programs(1)
     tl.store(floats + at, top)
@@ -197,7 +212,7 @@ def _with_tile(top, sums, x, held):
     """A running maximum, and sum of exponentials less it, with one more tile."""
     x = tl.where(held, x, ABSENT)
     grown = tl.maximum(top, tl.max(x, axis=0))
-    return grown, sums * tl.exp(top - grown) + tl.where(held, tl.exp(x - grown), 0.0)
+    return grown, sums * exp(top - grown) + tl.where(held, exp(x - grown), 0.0)
 
 
 @triton.jit
