@@ -79,11 +79,13 @@ def tanh(x):
     libdevice's is not there in the interpreter. The quotient loses digits near 0, where a series
     does not: its first term left out, 62 x^9 / 2835, is below 6e-9 x there.
     """
-    shrunk = exp(-2.0 * tl.abs(x))
+    shrunk = tl.exp2(tl.abs(x) * (-2.0 * _LOG2_E))
     far = (1.0 - shrunk) * _inverse(1.0 + shrunk)
     square = x * x
     near = x * (1.0 + square * (-1 / 3 + square * (2 / 15 - square * (17 / 315))))
-    return tl.where(tl.abs(x) < _SMALL, near, tl.where(x < 0, -far, far))
+    sign = x.to(tl.uint32, bitcast=True) & 0x80000000
+    far = (far.to(tl.uint32, bitcast=True) | sign).to(tl.float32, bitcast=True)
+    return tl.where(tl.abs(x) < _SMALL, near, far)
 
 
 @triton.jit

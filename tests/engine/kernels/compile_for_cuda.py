@@ -104,7 +104,8 @@ def head() -> Iterator[Case]:
         for flags in (True, False):
             chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
             chosen |= {"sets_token": 1}
-            yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
+            warps = gpu_denoising_head.warps_for(gpu_denoising_head._TILE)
+            yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, warps
     for flags in (True, False):
         yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
 
