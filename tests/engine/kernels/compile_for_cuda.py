@@ -28,6 +28,7 @@ from engine.kernels import (
     gpu_expert_sum,
     gpu_gated_gelu,
     gpu_layer_norms,
+    gpu_progress,
     gpu_rotary_norm,
     gpu_router,
     gpu_routing,
@@ -90,8 +91,16 @@ def acceptance() -> Iterator[Case]:
     types |= {"sets": "*u8", "which": "*i32"}
     for block in (256, 1024):
         chosen = {"has_present": block == 256, "block": block, "chunk": gpu_acceptance._CHUNK}
-        yield gpu_acceptance._accept, types, chosen, block // 64
+        yield gpu_acceptance._accept, types, chosen, gpu_acceptance.warps_for(block)
     yield gpu_acceptance._renoise, types, {"tile": gpu_acceptance._TILE}, 4
+
+
+def steps() -> Iterator[Case]:
+    """What a step leaves."""
+    types = {"entropy": "*fp32", "confidence": "*fp32", "free": "*u8"}
+    others = [x for x in gpu_progress._progress.arg_names if x not in ("length", "block", *types)]
+    types |= dict.fromkeys(others, "*i64")
+    yield gpu_progress._progress, types, {"block": 256}, 1
 
 
 def head() -> Iterator[Case]:
@@ -227,8 +236,8 @@ def resources(binary: Any) -> tuple[int, int]:
 
 def main() -> None:
     families = (
-        norms, between_products, acceptance, head, embedding, attention, heads_and_pages, gates,
-        weights,
+        norms, between_products, acceptance, steps, head, embedding, attention, heads_and_pages,
+        gates, weights,
     )  # fmt: skip
     cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:
