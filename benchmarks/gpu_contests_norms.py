@@ -19,7 +19,8 @@ from engine.kernels.layer_norms import (
     plain_after_feedforward,
 )
 from engine.kernels.rotary_norm import plain_rotary_norm, rotary_norm
-from engine.kernels.routing import plain_route, route
+from engine.kernels.router import choose_experts, plain_choose_experts
+from engine.precision.weight import Weight
 
 EPS = 1e-6
 
@@ -32,7 +33,7 @@ def norm_contests(sizes: Sizes, tokens: int, device: torch.device) -> Iterator[C
     yield _rotary_norm("sliding", sizes, sizes.sliding, tokens, device)
     yield _rotary_norm("full", sizes, sizes.full, tokens, device)
     yield _gated_gelu(sizes, tokens, device)
-    yield _route(sizes, tokens, device)
+    yield _router(sizes, tokens, device)
     yield _embedding(sizes, tokens, device)
 
 
@@ -72,16 +73,17 @@ def _after_attention(sizes: Sizes, tokens: int, device: torch.device) -> Contest
 
 
 def _after_feedforward(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
-    rows = _random(3, tokens, sizes.hidden, device=device)
+    x, dense = _random(2, tokens, sizes.hidden, device=device)
+    parts = _random(tokens, sizes.top_k, sizes.hidden, device=device)
     scalar = torch.full((1,), 0.5, dtype=torch.bfloat16, device=device)
-    given = *rows, _norms(sizes, device), scalar, _random(sizes.hidden, device=device)
+    given = x, dense, parts, _norms(sizes, device), scalar, _random(sizes.hidden, device=device)
     return Contest(
         "after_feedforward",
         "",
         tokens,
         lambda: plain_after_feedforward(*given),
         lambda: after_feedforward(*given),
-        5.0 * rows[0].nbytes,
+        4.0 * x.nbytes + parts.nbytes,
     )
 
 
@@ -118,18 +120,19 @@ def _gated_gelu(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
     )
 
 
-def _route(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
-    scores, scale = (
-        _random(tokens, sizes.experts, device=device),
-        _random(sizes.experts, device=device),
-    )
+def _router(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+    """Never quantised."""
+    x = _random(tokens, sizes.hidden, device=device)
+    router = Weight(_random(sizes.experts, sizes.hidden, device=device) * sizes.hidden**-0.5)
+    given = x, router, _random(sizes.experts, device=device), sizes.top_k
     return Contest(
-        "route",
+        "choose_experts",
         "",
         tokens,
-        lambda: plain_route(scores, scale, sizes.top_k),
-        lambda: route(scores, scale, sizes.top_k),
-        scores.nbytes + tokens * sizes.top_k * (4 + 8),
+        lambda: plain_choose_experts(*given),
+        lambda: choose_experts(*given),
+        x.nbytes + router.nbytes + tokens * sizes.top_k * (4.0 + 8.0),
+        2.0 * tokens * sizes.experts * sizes.hidden,
     )
 
 

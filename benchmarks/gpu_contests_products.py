@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu_contest import Contest, Sizes
-from engine.kernels.expert_sum import expert_sum, plain_expert_sum
+from engine.kernels.expert_sum import expert_parts, plain_expert_parts
 from engine.kernels.weight_product import plain_weight_product, weight_product
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
@@ -32,8 +32,6 @@ def product_contests(sizes: Sizes, tokens: int, device: torch.device) -> Iterato
         for name, shape in shapes.items():
             yield _product(f"{name}, {precision.value}", shape, tokens, precision, device)
         yield _experts(sizes, tokens, precision, device)
-    router = sizes.experts, sizes.hidden  # never quantised
-    yield _product("router, bfloat16", router, tokens, Precision.BFLOAT16, device)
 
 
 def _product(
@@ -63,13 +61,13 @@ def _experts(sizes: Sizes, tokens: int, precision: Precision, device: torch.devi
     likely = torch.rand(tokens, experts, device=device).topk(sizes.top_k, dim=-1)
     weights, chosen = likely.values / likely.values.sum(-1, keepdim=True), likely.indices
     visited = len(torch.unique(chosen)) / experts
-    moved = 2 * x.nbytes + weights.nbytes + chosen.nbytes
+    moved = (1 + sizes.top_k) * x.nbytes + weights.nbytes + chosen.nbytes
     return Contest(
-        "expert_sum",
+        "expert_parts",
         precision.value,
         tokens,
-        lambda: plain_expert_sum(x, weights, chosen, *floats),
-        lambda: expert_sum(x, weights, chosen, gate_up, down),
+        lambda: plain_expert_parts(x, weights, chosen, *floats),
+        lambda: expert_parts(x, weights, chosen, gate_up, down),
         visited * (gate_up.nbytes + down.nbytes) + moved,
         6.0 * tokens * sizes.top_k * hidden * size,
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmarks.device_time import Marks, rate, seconds
 from engine.canvas import FREE, CanvasRequest, SamplingParams
+from engine.precision.weight import Weight
 from engine.text import network as network_module
 from engine.text.chunks import Chunks
 from engine.text.network import Past, TextNetwork
@@ -55,10 +56,10 @@ def step_times(
 def experts_visited(network: TextNetwork, batch: int, prompt: int) -> float:
     """Of a layer, by at least one token of a step, on average over layers."""
     visited: list[int] = []
-    route = network_module.route
+    choose = network_module.choose_experts
 
-    def watched(scores: Tensor, scale: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        weights, chosen = route(scores, scale, k)
+    def watched(x: Tensor, router: Weight, scale: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        weights, chosen = choose(x, router, scale, k)
         visited.append(len(chosen.unique()))
         return weights, chosen
 
@@ -66,7 +67,7 @@ def experts_visited(network: TextNetwork, batch: int, prompt: int) -> float:
     # canvases together, also where the eager stepper takes one after another.
     with _Steps(network, batch, prompt) as steps:
         steps.take(EagerTextStepper(network))
-        with mock.patch.object(network_module, "route", watched):
+        with mock.patch.object(network_module, "choose_experts", watched):
             state, around = steps.state, steps.around
             network.decode(state.canvas, state.signal, state.lengths, around.past)
     return mean(visited)

@@ -1,4 +1,7 @@
-"""Routed experts: each token visits a few gated MLPs, whose outputs are weighted and summed."""
+"""Routed experts: each token visits a few gated MLPs, whose outputs are weighted and summed.
+
+The sum is taken by what reads it, ``engine.kernels.layer_norms.after_feedforward``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from engine.kernels.weight_product import plain_weight_product
 from engine.precision.weight import Weight
 
 
-def expert_sum(x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down: Weight) -> Tensor:
-    """The weighted sum of what each token's experts make of it: [T, D], like ``x``.
+def expert_parts(
+    x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down: Weight
+) -> Tensor:
+    """What each token's experts make of it, weighted: [T, k, D], in the dtype of ``x``.
 
     Args:
         x: [T, D], float32 or bfloat16.
@@ -25,22 +30,34 @@ def expert_sum(x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down
     fp8 before each of their products.
     """
     if not runs_triton(x) or x.dtype not in (torch.float32, torch.bfloat16):
-        return plain_expert_sum(x, weights, chosen, gate_up, down)
-    from engine.kernels.gpu_expert_sum import gpu_expert_sum
+        return plain_expert_parts(x, weights, chosen, gate_up, down)
+    from engine.kernels.gpu_expert_sum import gpu_expert_parts
 
     with on_device_of(x):
-        return gpu_expert_sum(x, weights, chosen, gate_up, down)
+        return gpu_expert_parts(x, weights, chosen, gate_up, down)
 
 
-def plain_expert_sum(
+def plain_expert_parts(
     x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down: Weight
 ) -> Tensor:
-    """See ``expert_sum``; as ``engine.model.Experts`` computes it."""
-    out = torch.zeros_like(x)
+    """See ``expert_parts``; as ``engine.model.Experts`` computes it."""
+    parts = x.new_empty(*chosen.shape, x.shape[1])
     for expert in torch.unique(chosen).tolist():
         token, rank = (chosen == expert).nonzero(as_tuple=True)
         gate, up = plain_weight_product(x[token], gate_up.of_expert(expert)).chunk(2, dim=-1)
         inner = F.gelu(gate, approximate="tanh") * up
         visit = plain_weight_product(inner, down.of_expert(expert))
-        out.index_add_(0, token, (visit * weights[token, rank, None]).to(x.dtype))
-    return out
+        parts[token, rank] = (visit * weights[token, rank, None]).to(x.dtype)
+    return parts
+
+
+def plain_sum(parts: Tensor) -> Tensor:
+    """The sum of [T, k, D] over k, in float32 and in order, rounded once: [T, D].
+
+    ``engine.model.Experts`` rounds after each expert instead, in the order of experts. In bfloat16
+    that is 2^-8 of the largest of the k terms.
+    """
+    total = torch.zeros_like(parts[:, 0], dtype=torch.float32)
+    for rank in range(parts.shape[1]):
+        total += parts[:, rank]
+    return total.to(parts.dtype)

@@ -2,7 +2,7 @@
 
 Nothing is sorted: a position is accepted if the entropies of all that come before it, those that
 are smaller or equal and further left, sum to at most the bound. That is L^2 comparisons, 65,536 for
-a canvas of 256, one program's work of a microsecond or so; it reads and writes 8 KB. The sums are
+a canvas of 256, one program's work of some microseconds; it reads and writes 8 KB. The sums are
 taken in float64 and rounded where ``engine.sampler.accept`` rounds on the CPU, so what is accepted
 is the same; PyTorch's sums on CUDA are float32, and may decide otherwise within 1e-7 of the bound.
 
@@ -59,7 +59,7 @@ def gpu_accept_and_renoise(
         has_present=present is not None,
         block=block,
         chunk=_CHUNK,
-        num_warps=max(1, block // 64),
+        num_warps=warps_for(block),
     )
     if domain is not None:
         sets, which = domain.sets.view(torch.uint8), domain.which.contiguous()
@@ -68,6 +68,11 @@ def gpu_accept_and_renoise(
             sets, which, taken, keys, steps, canvas, length, vocabulary, *strides, tile=tile
         )
     return canvas, accepted
+
+
+def warps_for(block: int) -> int:
+    """Of a program that compares so many positions; one has few, and each waits for its sums."""
+    return max(1, min(16, block // 16))
 
 
 @triton.jit(do_not_specialize=["length", "vocabulary"])

@@ -1,11 +1,9 @@
-"""``engine.kernels.expert_sum`` in Triton: four launches, whose sizes do not depend on data.
+"""``engine.kernels.expert_sum`` in Triton: three launches, whose sizes do not depend on data.
 
-1. A program an expert finds by comparison where its assignments begin among all T k, sorted by
-   expert and token.
+1. All T k assignments are sorted by expert and token (``engine.kernels.gpu_expert_order``).
 2. Gathered rows of x times gates and what they gate, both in one tile, with gelu and their product:
    [T k, I], sorted.
-3. Down, times the router's weight, written to the assignment's own place: [T k, D].
-4. The sum over a token's k in their order.
+3. Down, times the router's weight, written to the assignment's own place: [T, k, D].
 
 In 2 and 3 every program counts anew, from E + 1 numbers, the tiles of rows that each expert has.
 The grid has as many as there could be, T k / tile + E, and those that are too many end at once.
@@ -16,9 +14,7 @@ has 512, tiles have 128, and it is 780 GFLOP a layer, 1 ms at 790 TFLOPS. What l
 kernels is 3 + 12 MB for T = 256. The tile of rows is chosen by T k / E; it does not change a row's
 bits, as ``engine.kernels.gpu_weight_tile`` says, nor does which rows share a tile.
 
-How near the reference: rounded wherever ``engine.model.Experts`` rounds, but for the last sum,
-which is in float32 over k and rounded once, where the reference rounds after each expert, in the
-order of experts. In bfloat16 that is 2^-8 of the largest of the k terms.
+How near the reference: rounded wherever it rounds.
 """
 
 from __future__ import annotations
@@ -32,6 +28,7 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_decoding import FP8
+from engine.kernels.gpu_expert_order import expert_order
 from engine.kernels.gpu_numbers import nearest, tanh
 from engine.kernels.gpu_weight_tile import (
     KINDS,
@@ -65,13 +62,10 @@ _TILES = {
 }
 #: Of float32, which no tensor core multiplies.
 _FLOAT32 = {math.inf: Tiles(64, 16, 4, 4)}
-#: Assignments that a sorting program looks at in one go, at most: those of two canvases.
-_CHUNK = 4096
-_BLOCK = 1024
 _ROOT, _CUBIC = tl.constexpr(0.7978845608028654), tl.constexpr(0.044715)  # sqrt(2 / pi)
 
 
-def gpu_expert_sum(
+def gpu_expert_parts(
     x: Tensor,
     weights: Tensor,
     chosen: Tensor,
@@ -80,23 +74,17 @@ def gpu_expert_sum(
     *,
     tiles: Tiles | None = None,
 ) -> Tensor:
-    """See ``engine.kernels.expert_sum.expert_sum``."""
+    """See ``engine.kernels.expert_sum.expert_parts``."""
     (count, k), (experts, hidden, size) = chosen.shape, down.shape
+    parts = torch.empty((count, k, hidden), dtype=x.dtype, device=x.device)
     if not count:
-        return torch.empty_like(x)
+        return parts
     x = x if x.stride(1) == 1 else x.contiguous()
     rows = count * k
-    order = torch.empty(rows, dtype=torch.int32, device=x.device)
-    starts = torch.empty(experts + 1, dtype=torch.int32, device=x.device)
-    chunk = min(_CHUNK, triton.next_power_of_2(rows))
-    _sort[(experts + 1,)](
-        chosen.contiguous(), order, starts, rows, experts, chunk=chunk, num_warps=8
-    )
+    order, starts = expert_order(chosen, experts)
     precision = gate_up.precision
     chosen_tiles = tiles or tiles_for(rows / experts, precision, x.dtype)
     inner = torch.empty((rows, size), dtype=x.dtype, device=x.device)
-    parts = torch.empty((rows, hidden), dtype=x.dtype, device=x.device)
-    y = torch.empty((count, hidden), dtype=x.dtype, device=x.device)
     row_tiles = rows // chosen_tiles.rows + min(experts, rows)
     shared = {
         "experts": experts,
@@ -114,8 +102,7 @@ def gpu_expert_sum(
         *kept(down), *_taken(inner, precision), order, starts, weights.float().contiguous(), parts,
         hidden, size=size, whole=hidden % chosen_tiles.out == 0, **shared,
     )  # fmt: skip
-    _add[(count, triton.cdiv(hidden, _BLOCK))](parts, y, hidden, k, block=_BLOCK)
-    return y
+    return parts
 
 
 def _taken(x: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
@@ -141,24 +128,6 @@ def _tiles_of(precision: Precision, dtype: torch.dtype) -> dict[float, Tiles]:
         return _FLOAT32
     # Weights in float32 are multiplied as bfloat16 with rows that are.
     return _TILES.get(precision, _TILES[Precision.BFLOAT16])
-
-
-@triton.jit(do_not_specialize=["rows"])
-def _sort(chosen, order, starts, rows, experts, chunk: tl.constexpr):
-    """Where an expert's assignments begin, and which they are; for none after the last, the end."""
-    expert = tl.program_id(0)
-    start = 0
-    for first in range(0, rows, chunk):
-        at = first + tl.arange(0, chunk)
-        theirs = tl.load(chosen + at, mask=at < rows, other=experts)
-        start += tl.sum((theirs < expert).to(tl.int32), axis=0)
-    tl.store(starts + expert, start)
-    for first in range(0, rows, chunk):
-        at = first + tl.arange(0, chunk)
-        theirs = tl.load(chosen + at, mask=at < rows, other=experts)
-        own = ((theirs == expert) & (at < rows)).to(tl.int32)
-        tl.store(order + start + tl.cumsum(own, axis=0) - 1, at, mask=own == 1)
-        start += tl.sum(own, axis=0)
 
 
 @triton.jit
@@ -301,18 +270,6 @@ def _down(
         at = assignment.to(tl.int64)[:, None] * hidden + across[None, :]
         mask = held[:, None] & (across < hidden)[None, :]
         tl.store(parts + at, nearest(visit, dtype), mask=mask)
-
-
-@triton.jit
-def _add(parts, y, hidden, k, block: tl.constexpr):
-    """Add what the experts of one token made of it, in the order in which they were chosen."""
-    token = tl.program_id(0).to(tl.int64)
-    at = tl.program_id(1) * block + tl.arange(0, block)
-    held = at < hidden
-    total = tl.zeros([block], tl.float32)
-    for rank in range(k):
-        total += tl.load(parts + (token * k + rank) * hidden + at, mask=held).to(tl.float32)
-    tl.store(y + token * hidden + at, nearest(total, y.dtype.element_ty), mask=held)
 
 
 @triton.jit

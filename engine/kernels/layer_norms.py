@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.expert_sum import plain_sum
 from engine.kernels.triton_device import on_device_of, runs_triton
 
 
@@ -72,19 +73,19 @@ def after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwa
 
 
 def after_feedforward(
-    x: Tensor, dense: Tensor, routed: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
+    x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Add both feed-forward outputs, normed, and scale: the next residual, and its norm.
 
     Args:
         x: the residual, [T, D].
         dense: the dense MLP's output, [T, D].
-        routed: the experts', [T, D].
+        parts: the experts', [T, k, D], which are summed in order and rounded first.
         norms: of the layer.
         scalar: [1], the layer's.
         following: [D], weights of the norm that reads the residual next.
     """
-    given = x, dense, routed, norms, scalar, following
+    given = x, dense, parts, norms, scalar, following
     if not runs_triton(x):
         return plain_after_feedforward(*given)
     from engine.kernels.gpu_layer_norms import gpu_after_feedforward
@@ -102,11 +103,11 @@ def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> Fee
 
 
 def plain_after_feedforward(
-    x: Tensor, dense: Tensor, routed: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
+    x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
 ) -> tuple[Tensor, Tensor]:
     """See ``after_feedforward``; as ``engine.model.Layer`` does it."""
     eps = norms.eps
-    both = normed(dense, norms.post_dense, eps) + normed(routed, norms.post_routed, eps)
+    both = normed(dense, norms.post_dense, eps) + normed(plain_sum(parts), norms.post_routed, eps)
     x = (x + normed(both, norms.post_feedforward, eps)) * scalar
     return x, normed(x, following, eps)
 

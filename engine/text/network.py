@@ -20,11 +20,11 @@ from torch import Tensor
 from engine.config import LayerType, ModelConfig
 from engine.kernels.add_norm import add_norm
 from engine.kernels.embedding import embedding
-from engine.kernels.expert_sum import expert_sum
+from engine.kernels.expert_sum import expert_parts
 from engine.kernels.gated_gelu import gated_gelu
 from engine.kernels.layer_norms import after_attention, after_feedforward
 from engine.kernels.rotary_norm import rotary_norm
-from engine.kernels.routing import route
+from engine.kernels.router import choose_experts
 from engine.kernels.segment_attention import Segments, segment_attention
 from engine.kernels.side_stream import SideStream
 from engine.kernels.write_pages import write_pages
@@ -168,12 +168,13 @@ class TextNetwork:
         into = after_attention(x, attended, layer.norms)
         # The dense MLP fills a GPU for a moment, the experts' weights take long to read.
         dense = self._aside.start(lambda: self._gated(into.dense, layer.mlp))
-        scores = layer.router.product(into.router)
-        weights, chosen = route(scores, layer.per_expert_scale, self.config.top_k_experts)
-        routed = expert_sum(into.routed, weights, chosen, layer.experts.gate_up, layer.experts.down)
+        visits = choose_experts(
+            into.router, layer.router, layer.per_expert_scale, self.config.top_k_experts
+        )
+        parts = expert_parts(into.routed, *visits, layer.experts.gate_up, layer.experts.down)
         self._aside.join()
         scalar = layer.encoder_scalar if run.causal else layer.decoder_scalar
-        return after_feedforward(into.x, dense, routed, layer.norms, scalar, self._following(index))
+        return after_feedforward(into.x, dense, parts, layer.norms, scalar, self._following(index))
 
     def _write(self, k: Tensor, v: Tensor, index: int, run: _Pass) -> None:
         segments = run.segments[self.weights.layers[index].kind]

@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.canvas import FREE, CanvasRequest
 from engine.canvas_rows import CanvasRows, first_keys, first_progress
 from engine.domain_sets import DomainSets
+from engine.kernels.progress import progress
 from engine.noise import CounterNoise
 from engine.sampler import draw_from_domain
 
@@ -77,10 +78,6 @@ class TextState(CanvasRows):
             signal=self.signal[:, :length],
         )
 
-    def after(self, step: TextStep) -> TextState:
-        """The state after one step of every row."""
-        return replace(self, canvas=step.canvas, signal=step.signal, **self.progress(step.draft))
-
 
 @dataclass(frozen=True, eq=False)
 class Moved:
@@ -89,8 +86,7 @@ class Moved:
     Attributes:
         state: after the step.
         step: what it left. It and the state may be overwritten by the next step.
-        ends: int64 [3, B]: whether each canvas is settled, whether its steps are spent, and how
-            many it has taken; see ``CanvasRows.ends``. One tensor, to be fetched at once.
+        ends: int64 [3, B], see ``engine.kernels.progress.Progress``.
     """
 
     state: TextState
@@ -100,9 +96,16 @@ class Moved:
     @classmethod
     def by(cls, step: TextStep, state: TextState) -> Moved:
         """From the state before a step."""
-        after = state.after(step)
-        settled, spent = after.ends(step.entropy)
-        return cls(after, step, torch.stack((settled.long(), spent.long(), after.steps)))
+        found = progress(state, step.draft, step.entropy)
+        after = replace(
+            state,
+            canvas=step.canvas,
+            draft=step.draft,
+            signal=step.signal,
+            steps=found.steps,
+            unchanged=found.unchanged,
+        )
+        return cls(after, step, found.ends)
 
 
 def first_text_state(

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 V = TypeVar("V")
+#: Elements that one program of PyTorch's joint copy takes by itself, slower than a copy alone.
+_LARGE = 65_536
 
 
 def tensors_of(value: object) -> Iterator[Tensor]:
@@ -42,7 +44,11 @@ def copy_tensors(source: object, target: object) -> None:
     """Copy every tensor of ``source`` into that of ``target``, which has the same structure."""
     by_dtype: dict[tuple[torch.dtype, torch.dtype], tuple[list[Tensor], list[Tensor]]] = {}
     for old, new in zip(tensors_of(target), tensors_of(source), strict=True):
-        if old is not new:
+        if old is new:
+            continue
+        if old.numel() > _LARGE:
+            old.copy_(new)
+        else:
             olds, news = by_dtype.setdefault((old.dtype, new.dtype), ([], []))
             olds.append(old)
             news.append(new)

@@ -75,14 +75,14 @@ def test_every_kernel_and_precision_has_its_contest(tiny: list[Contest]) -> None
         "after_feedforward",
         "rotary_norm",
         "gated_gelu",
-        "route",
+        "choose_experts",
         "embedding",
         "segment_attention",
         "write_pages",
         "weight_product",
-        "expert_sum",
+        "expert_parts",
     }
-    cases = [contest.case for contest in tiny if contest.kernel == "expert_sum"]
+    cases = [contest.case for contest in tiny if contest.kernel == "expert_parts"]
     assert cases == [p.value for p in Precision if p is not Precision.FLOAT32]
     assert len({(contest.kernel, contest.case, contest.rows) for contest in tiny}) == len(tiny)
 

@@ -24,10 +24,13 @@ from engine.kernels import (
     gpu_add_norm,
     gpu_denoising_head,
     gpu_embedding,
+    gpu_expert_order,
     gpu_expert_sum,
     gpu_gated_gelu,
     gpu_layer_norms,
+    gpu_progress,
     gpu_rotary_norm,
+    gpu_router,
     gpu_routing,
     gpu_row_rounding,
     gpu_segment_attention,
@@ -71,14 +74,17 @@ def between_products() -> Iterator[Case]:
     floats = {"eps": "fp32", "root": "fp32", "scale": "fp32"}
     for dtype in ("bf16", "fp32"):
         for kernel in (gpu_layer_norms._after_attention, gpu_layer_norms._after_feedforward):
-            rows = [name for name in kernel.arg_names if name not in ("size", "block", *floats)]
-            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, {"block": 4096}, 8
+            others = ("size", "block", "count", *floats)
+            rows = [name for name in kernel.arg_names if name not in others]
+            chosen = {"block": 4096} | ({"count": 8} if "count" in kernel.arg_names else {})
+            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, chosen, 8
         types = {"tokens": "*i64", "table": f"*{dtype}", "out": f"*{dtype}"} | floats
         yield gpu_embedding._embed, types, {"table_column": 1, "block": 4096}, 8
-        types = dict.fromkeys(("scores", "per_expert_scale"), f"*{dtype}")
+        types = {"sums": "*fp32", "per_expert_scale": f"*{dtype}"}
         types |= {"weights": "*fp32", "chosen": "*i64"}
         for block in (128, 1024):
-            chosen = {"top_k": 8, "top_block": 8, "block": block}
+            chosen = {"top_k": 8, "top_block": 8, "block": block, "parts": 11}
+            chosen |= {"narrow": dtype == "bf16"}
             yield gpu_routing._route, types, chosen, max(1, block // 256)
 
 
@@ -88,8 +94,16 @@ def acceptance() -> Iterator[Case]:
     types |= {"sets": "*u8", "which": "*i32"}
     for block in (256, 1024):
         chosen = {"has_present": block == 256, "block": block, "chunk": gpu_acceptance._CHUNK}
-        yield gpu_acceptance._accept, types, chosen, block // 64
+        yield gpu_acceptance._accept, types, chosen, gpu_acceptance.warps_for(block)
     yield gpu_acceptance._renoise, types, {"tile": gpu_acceptance._TILE}, 4
+
+
+def steps() -> Iterator[Case]:
+    """What a step leaves."""
+    types = {"entropy": "*fp32", "confidence": "*fp32", "free": "*u8"}
+    others = [x for x in gpu_progress._progress.arg_names if x not in ("length", "block", *types)]
+    types |= dict.fromkeys(others, "*i64")
+    yield gpu_progress._progress, types, {"block": 256}, 1
 
 
 def head() -> Iterator[Case]:
@@ -102,7 +116,8 @@ def head() -> Iterator[Case]:
         for flags in (True, False):
             chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
             chosen |= {"sets_token": 1}
-            yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, 4
+            warps = gpu_denoising_head.warps_for(gpu_denoising_head._TILE)
+            yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, warps
     for flags in (True, False):
         yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
 
@@ -159,7 +174,9 @@ def heads_and_pages() -> Iterator[Case]:
         types = dict.fromkeys(names, f"*{dtype}") | {"eps": "fp32"}
         for half in (128, 256):
             chosen = {"shared": half == 256, "turned": True, "half": half, "block": half}
-            yield gpu_rotary_norm._rotary_norm, types, chosen, half // 128
+            chosen |= {"group": gpu_rotary_norm._HEADS}
+            options = {"num_warps": half // 64, "enable_fp_fusion": False}
+            yield gpu_rotary_norm._rotary_norm, types, chosen, options
         types = integers | dict.fromkeys(cache, f"*{dtype}")
         yield gpu_write_pages._write, types, {"page_size": PAGE, "block": 2048}, 8
 
@@ -168,12 +185,17 @@ def weights() -> Iterator[Case]:
     """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
     types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
     types |= {"row_scales": "*fp32"}
-    yield gpu_expert_sum._sort, types, {"chunk": gpu_expert_sum._CHUNK}, 8
+    sizes = {"block": gpu_expert_order._BLOCK, "chunk": gpu_expert_order._CHUNK, "bins": 128}
+    yield gpu_expert_order._order, types, sizes, 8
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
         types |= dict.fromkeys(("y", "parts"), f"*{name}")
-        yield gpu_expert_sum._add, dict(types), {"block": gpu_expert_sum._BLOCK}, 4
         rows = {"x": f"*{name}", "values": "*fp8e4nv", "scales": "*fp32", "eps": "fp32"}
         yield gpu_row_rounding._round, rows, {"largest": 448.0, "block": 4096}, 8
+        for tiles in gpu_router.tiles_of(dtype):
+            chosen = {"inputs": 2816, "part": gpu_router._PART, "operand": OPERANDS[dtype]}
+            chosen |= {"in_tile": in_tile(Precision.of(dtype), dtype)}
+            kept = types | {"x": f"*{name}", "values": f"*{name}", "sums": "*fp32"}
+            yield gpu_router._score, kept, chosen, tiles.options()
         for precision, (values, scales) in KEPT.items():
             fp8 = precision is Precision.FP8
             kept = types | {"values": values, "scales": scales, "x": values if fp8 else f"*{name}"}
@@ -229,8 +251,8 @@ def resources(binary: Any) -> tuple[int, int]:
 
 def main() -> None:
     families = (
-        norms, between_products, acceptance, head, embedding, attention, heads_and_pages, gates,
-        weights,
+        norms, between_products, acceptance, steps, head, embedding, attention, heads_and_pages,
+        gates, weights,
     )  # fmt: skip
     cases = (case for family in families for case in family())
     for kernel, types, chosen, options in cases:

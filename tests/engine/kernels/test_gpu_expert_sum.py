@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.kernels.expert_sum import expert_sum, plain_expert_sum
+from engine.kernels.expert_sum import expert_parts, plain_expert_parts, plain_sum
 from engine.model import Experts
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
@@ -17,7 +17,7 @@ from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_expert_sum import gpu_expert_sum, tiles_of
+from engine.kernels.gpu_expert_sum import gpu_expert_parts, tiles_of
 from engine.kernels.gpu_weight_tile import Tiles
 
 #: Tokens, experts, experts a token, hidden, intermediate.
@@ -27,7 +27,7 @@ Sizes = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Visit:
-    """What ``expert_sum`` is given."""
+    """What ``expert_parts`` is given."""
 
     x: Tensor
     weights: Tensor
@@ -36,12 +36,12 @@ class Visit:
     down: Weight
 
     def found(self, tokens: slice = slice(None)) -> Tensor:
-        return expert_sum(
+        return expert_parts(
             self.x[tokens], self.weights[tokens], self.chosen[tokens], self.gate_up, self.down
         )
 
     def expected(self) -> Tensor:
-        return plain_expert_sum(self.x, self.weights, self.chosen, self.gate_up, self.down)
+        return plain_expert_parts(self.x, self.weights, self.chosen, self.gate_up, self.down)
 
 
 def random_visit(sizes: Sizes, precision: Precision, dtype: torch.dtype) -> Visit:
@@ -70,7 +70,7 @@ def assert_near(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("sizes", SHAPES)
-def test_the_sum_equals_the_reference(
+def test_the_parts_equal_the_reference(
     sizes: Sizes, precision: Precision, dtype: torch.dtype
 ) -> None:
     visit = random_visit(sizes, precision, dtype)
@@ -82,7 +82,7 @@ def test_the_sum_equals_the_reference(
 def test_every_tile_says_the_same(size: int, precision: Precision) -> None:
     visit = random_visit((60, 3, 2, 128, size), precision, torch.bfloat16)
     for tiles in (*tiles_of(precision, torch.bfloat16), Tiles(32, 16, 1)):
-        found = gpu_expert_sum(
+        found = gpu_expert_parts(
             visit.x, visit.weights, visit.chosen, visit.gate_up, visit.down, tiles=tiles
         )
         assert_near(found, visit.expected())
@@ -91,7 +91,7 @@ def test_every_tile_says_the_same(size: int, precision: Precision) -> None:
 def test_where_experts_end_within_tiles_and_chunks_none_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.kernels.gpu_expert_sum._CHUNK", 512)
+    monkeypatch.setattr("engine.kernels.gpu_expert_order._CHUNK", 512)
     visit = random_visit((700, 3, 2, 8, 8), Precision.INT8, torch.float32)
     assert_near(visit.found(), visit.expected())
 
@@ -123,7 +123,7 @@ def test_the_reference_is_the_models_experts(count: int, dtype: torch.dtype) -> 
     experts.down_proj.data = visit.down.values.to(dtype)
     with torch.no_grad():
         expected = experts(visit.x, visit.weights, visit.chosen)
-    assert_near(visit.expected(), expected)
+    assert_near(plain_sum(visit.expected()), expected)
 
 
 def test_strides_and_dtypes_of_weights_do_not_matter() -> None:
@@ -131,10 +131,10 @@ def test_strides_and_dtypes_of_weights_do_not_matter() -> None:
     expected = visit.found()
     x = visit.x.T.contiguous().T
     chosen, weights = (y.T.contiguous().T for y in (visit.chosen, visit.weights))
-    found = expert_sum(x, weights.double(), chosen, visit.gate_up, visit.down)
+    found = expert_parts(x, weights.double(), chosen, visit.gate_up, visit.down)
     assert torch.equal(found, expected)
 
 
 def test_no_tokens_make_none() -> None:
     visit = random_visit((3, 4, 2, 24, 12), Precision.INT8, torch.bfloat16)
-    assert visit.found(slice(0, 0)).shape == (0, 24)
+    assert visit.found(slice(0, 0)).shape == (0, 2, 24)

@@ -66,12 +66,16 @@ def test_after_attention_equals_the_reference(shape: tuple[int, int], dtype: tor
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_after_feedforward_equals_the_reference(shape: tuple[int, int], dtype: torch.dtype) -> None:
-    rows = [random_rows(*shape, dtype=dtype, seed=seed) for seed in (1, 2, 3)]
+def test_after_feedforward_equals_the_reference(
+    shape: tuple[int, int], count: int, dtype: torch.dtype
+) -> None:
+    x, dense = (random_rows(*shape, dtype=dtype, seed=seed) for seed in (1, 2))
+    visits = random_rows(shape[0], count, shape[1], dtype=dtype, seed=3)
     norms, (following,) = random_norms(shape[1], dtype), random_weights(shape[1], 1, dtype)
     scalar = torch.tensor([0.37], device=DEVICE, dtype=dtype)
-    given = *rows, norms, scalar, following
+    given = x, dense, visits, norms, scalar, following
     assert_near(after_feedforward(*given), plain_after_feedforward(*given))
 
 
@@ -92,7 +96,7 @@ def test_the_references_are_the_models_layer(dtype: torch.dtype) -> None:
     for a, b in zip(parts(into), (summed, *told, scaled), strict=True):
         assert torch.equal(a, b)
     scalar = torch.tensor([0.37], device=DEVICE, dtype=dtype)
-    total, normed = plain_after_feedforward(x, dense, routed, norms, scalar, weights.norm)
+    total, normed = plain_after_feedforward(x, dense, routed[:, None], norms, scalar, weights.norm)
     both = layer.post_feedforward_layernorm_1(dense) + layer.post_feedforward_layernorm_2(routed)
     expected = (x + layer.post_feedforward_layernorm(both)) * scalar
     assert torch.equal(total, expected)
@@ -101,7 +105,8 @@ def test_the_references_are_the_models_layer(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_row_has_the_same_bits_in_any_company(dtype: torch.dtype) -> None:
-    x, dense, routed = (random_rows(12, 200, dtype=dtype, seed=seed) for seed in (1, 2, 3))
+    x, dense = (random_rows(12, 200, dtype=dtype, seed=seed) for seed in (1, 2))
+    routed = random_rows(12, 3, 200, dtype=dtype, seed=3)
     norms, (following,) = random_norms(200, dtype), random_weights(200, 1, dtype)
     scalar = torch.tensor([0.37], device=DEVICE, dtype=dtype)
     own = slice(5, 6)
@@ -115,15 +120,16 @@ def test_a_row_has_the_same_bits_in_any_company(dtype: torch.dtype) -> None:
 
 
 def test_strides_do_not_matter() -> None:
-    x, dense, routed = (random_rows(6, 40, dtype=torch.float32, seed=seed) for seed in (1, 2, 3))
+    x, dense = (random_rows(6, 40, dtype=torch.float32, seed=seed) for seed in (1, 2))
+    visits = random_rows(6, 2, 40, dtype=torch.float32, seed=3)
     norms, (following,) = random_norms(40, torch.float32), random_weights(40, 1, torch.float32)
-    turned = [y.T.contiguous().T for y in (x, dense, routed)]
+    turned = [y.T.contiguous().T for y in (x, dense)]
     sparse = torch.stack((following, following), dim=1)[:, 0]
-    found, expected = (parts(after_attention(*y[:2], norms)) for y in (turned, (x, dense)))
+    found, expected = (parts(after_attention(*y, norms)) for y in (turned, (x, dense)))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     scalar = torch.tensor([2.0], device=DEVICE)
-    found = after_feedforward(*turned, norms, scalar, sparse)
-    expected = after_feedforward(x, dense, routed, norms, scalar, following)
+    found = after_feedforward(*turned, visits.mT.contiguous().mT, norms, scalar, sparse)
+    expected = after_feedforward(x, dense, visits, norms, scalar, following)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -131,4 +137,5 @@ def test_no_rows_are_no_work() -> None:
     none, norms = torch.empty(0, 8, device=DEVICE), random_norms(8, torch.float32)
     assert after_attention(none, none, norms).router.shape == (0, 8)
     scalar = torch.ones(1, device=DEVICE)
-    assert after_feedforward(none, none, none, norms, scalar, norms.dense)[1].shape == (0, 8)
+    given = none, none, none[:, None], norms, scalar, norms.dense
+    assert after_feedforward(*given)[1].shape == (0, 8)

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.kernels.routing import plain_route, route
+from engine.kernels.routing import plain_route
 from engine.model import Router
 from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
+
+pytest.importorskip("triton")
+from engine.kernels.gpu_routing import gpu_route
 
 #: Tokens, experts, experts a token.
 SHAPES = [(1, 1, 1), (5, 4, 2), (3, 6, 6), (7, 100, 3), (9, 128, 8), (2, 1024, 8)]
@@ -26,6 +29,11 @@ def random_scores(
     scores = 4 * torch.randn(tokens, experts, generator=generator)
     scale = 0.5 + torch.rand(experts, generator=generator)
     return scores.to(DEVICE, dtype), scale.to(DEVICE, dtype)
+
+
+def route(scores: Tensor, scale: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """By scores in one part."""
+    return gpu_route(scores[None], scale, top_k, scores.dtype)
 
 
 def assert_equal(found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
@@ -93,6 +101,16 @@ def test_a_token_has_the_same_bits_in_any_company() -> None:
     whole = route(scores, scale, 8)
     for all_of_it, alone in zip(whole, route(scores[7:8], scale, 8), strict=True):
         assert torch.equal(all_of_it[7:8], alone)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_parts_are_added_in_order_and_rounded_once(dtype: torch.dtype) -> None:
+    sums = torch.randn(5, 6, 20, generator=torch.Generator().manual_seed(1)).to(DEVICE)
+    scores = torch.zeros_like(sums[0])
+    for part in sums:
+        scores += part
+    scale = random_scores(6, 20, dtype)[1]
+    assert_equal(gpu_route(sums, scale, 4, dtype), plain_route(scores.to(dtype), scale, 4))
 
 
 def test_strides_do_not_matter() -> None:
