@@ -183,9 +183,10 @@ def heads_and_pages() -> Iterator[Case]:
 
 def weights() -> Iterator[Case]:
     """Products and experts; the tensor cores' instruction is looked for, see ``main``."""
-    types = {"chosen": "*i64", "order": "*i32", "starts": "*i32", "weights": "*fp32"}
+    types = {"chosen": "*i64", "order": "*i32", "plan": "*i32", "weights": "*fp32"}
     types |= {"row_scales": "*fp32"}
     sizes = {"block": gpu_expert_order._BLOCK, "chunk": gpu_expert_order._CHUNK, "bins": 128}
+    sizes |= {"row_tile": 32, "some": gpu_expert_order._SOME}
     yield gpu_expert_order._order, types, sizes, 8
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
         types |= dict.fromkeys(("y", "parts"), f"*{name}")
@@ -206,11 +207,10 @@ def weights() -> Iterator[Case]:
                 yield gpu_weight_product._product, kept, chosen | {"inputs": 2816}, tiles.options()
             for tiles in gpu_expert_sum.tiles_of(precision, dtype):
                 up, down = chosen | {"hidden": 2816}, chosen | {"size": 704}
-                expert = {"expert_block": 128}
                 gated = kept | {"inner": f"*{name}"}
-                yield gpu_expert_sum._gate_up, gated, up | expert, tiles.options()
+                yield gpu_expert_sum._gate_up, gated, up, tiles.options()
                 visited = kept | {"inner": values if fp8 else f"*{name}"}
-                yield gpu_expert_sum._down, visited, down | expert, tiles.options()
+                yield gpu_expert_sum._down, visited, down, tiles.options()
 
 
 def compiled(

@@ -25,16 +25,30 @@ def test_the_order_is_a_stable_sorts(
     generator = torch.Generator().manual_seed(tokens)
     likely = torch.rand(tokens, k, generator=generator) ** 2  # some experts have many, some none
     chosen = (likely * experts).long().to(DEVICE)
-    order, starts = expert_order(chosen, experts)
-    assert order.dtype == starts.dtype == torch.int32
+    order, plan = expert_order(chosen, experts, row_tile=16)
+    assert order.dtype == plan.dtype == torch.int32
     assert torch.equal(order.long(), chosen.flatten().sort(stable=True).indices)
-    expected = [int((chosen < expert).sum()) for expert in range(experts + 1)]
-    assert starts.tolist() == expected
+    assert plan.T.tolist() == expected_plan(chosen, experts, row_tile=16)
+
+
+def expected_plan(chosen: torch.Tensor, experts: int, row_tile: int) -> list[list[int]]:
+    """Each tile's expert, first row, and the end of the expert's rows."""
+    plan, start = [], 0
+    for expert in range(experts):
+        end = start + int((chosen == expert).sum())
+        plan += [[expert, first, end] for first in range(start, end, row_tile)]
+        start = end
+    rows = chosen.numel()
+    most = rows // row_tile + min(experts, rows)
+    assert len(plan) <= most
+    beyond = [[experts, (i - len(plan)) * row_tile, 0] for i in range(len(plan), most)]
+    return plan + beyond
 
 
 def test_all_may_visit_one_expert() -> None:
     for expert in (0, 6):
         chosen = torch.full((300, 1), expert, device=DEVICE)
-        order, starts = expert_order(chosen, 7)
+        order, plan = expert_order(chosen, 7, row_tile=128)
         assert torch.equal(order.long(), torch.arange(300, device=DEVICE))
-        assert starts.tolist() == [0] * (expert + 1) + [300] * (7 - expert)
+        assert plan[:, :3].T.tolist() == [[expert, first, 300] for first in (0, 128, 256)]
+        assert (plan[0, 3:] == 7).all()
