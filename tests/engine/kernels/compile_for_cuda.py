@@ -22,6 +22,7 @@ from triton.compiler import ASTSource
 from engine.kernels import (
     gpu_acceptance,
     gpu_add_norm,
+    gpu_attention_tiles,
     gpu_denoising_head,
     gpu_embedding,
     gpu_expert_order,
@@ -149,14 +150,17 @@ def attention() -> Iterator[Case]:
     names = "q", "k", "v", "key_pages", "value_pages", "out"
     for dtype, operand in OPERANDS.items():
         types = integers | dict.fromkeys(names, "*bf16" if operand == tl.bfloat16 else "*fp32")
-        for size, sharing in ((64, 1), (256, 2), (512, 8)):
-            tiles = gpu_segment_attention.tiles_of(dtype, size)
-            chosen = {"operand": operand, "size": size, "block": size, "page_size": PAGE}
-            chosen |= {"sharing": sharing, "row_tile": tiles.rows, "key_tile": tiles.keys}
+        for size, heads, group in ((64, 8, 1), (256, 8, 2), (512, 2, 8)):
+            sizes = {"operand": operand, "heads": heads, "group": group, "size": size}
+            sizes |= {"block": size, "page_size": PAGE, "sharing": group}
+            sizes |= {"windowed": size < 512, "clearing": gpu_segment_attention._CLEARING}
+            sizes |= {"settled": gpu_segment_attention.SETTLED}
             for causal in (True, False):
-                flags = {"causal": causal, "windowed": size < 512}
-                options = {"num_warps": tiles.warps, "num_stages": tiles.stages}
-                yield gpu_segment_attention._attend, types, chosen | flags, options
+                for tiles in gpu_attention_tiles.tiles_of(dtype, size, causal=causal):
+                    chosen = sizes | {"causal": causal, "row_tile": tiles.rows}
+                    chosen |= {"key_tile": tiles.keys, "value_tile": tiles.values}
+                    options = {"num_warps": tiles.warps, "num_stages": tiles.stages}
+                    yield gpu_segment_attention._attend, types, chosen, options
 
 
 def gates() -> Iterator[Case]:
@@ -273,6 +277,11 @@ def main() -> None:
                 "k32.f32.e4m3.e4m3" if chosen["operand"] == tl.float8e4nv else "k16.f32.bf16.bf16"
             )
             assert used == {only}, f"{used}: the bits of a row may depend on their number"
+        if kernel is gpu_segment_attention._attend and chosen["operand"] == tl.bfloat16:
+            used = set(re.findall(r"(?:wgmma\.mma_async|mma\.sync)\S+", binary.asm["ptx"]))
+            sides = {chosen["key_tile"], chosen["value_tile"]}
+            both = {f"wgmma.mma_async.sync.aligned.m64n{n}k16.f32.bf16.bf16" for n in sides}
+            assert used == both, f"{used}: the bits of a row may depend on its tile"
 
 
 def unawaited(ttgir: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -18,9 +19,10 @@ from engine.kernels.segment_attention import (
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_segment_attention import Tiles, gpu_segment_attention
+from engine.kernels.gpu_attention_tiles import Tiles, filling, tiles_of
+from engine.kernels.gpu_segment_attention import gpu_segment_attention
 
-SMALL = Tiles(16, 16, 4, 1)
+SMALL = Tiles(16, 16, 16, 4, 1)
 #: What lies where nothing may be read.
 POISON = float("nan")
 
@@ -142,7 +144,58 @@ def test_a_segment_has_the_same_bits_in_any_company(causal: bool, dtype: torch.d
         assert torch.equal(segment_attention(*alone, causal=causal, window=90), whole[own])
 
 
-def test_padding_is_left_zero_and_an_empty_segment_is_no_work() -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_rows_and_values_of_a_tile_do_not_change_a_bit(
+    causal: bool, dtype: torch.dtype
+) -> None:
+    case = random_case([(50, 200), (1, 10), (20, 129)], size=64, ring=4, dtype=dtype)
+    given = partial(gpu_segment_attention, *case, causal=causal, window=90)
+    expected = given(tiles=Tiles(32, 16, 64, 4, 1))
+    for rows, values in ((64, 64), (16, 64), (32, 32), (16, 16)):
+        assert torch.equal(given(tiles=Tiles(rows, 16, values, 4, 1)), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("size", [64, 256, 512])
+def test_tiles_that_are_chosen_by_the_batch_have_the_same_keys(
+    size: int, causal: bool, dtype: torch.dtype
+) -> None:
+    some = tiles_of(dtype, size, causal=causal)
+    chosen = [filling(some, count, 256, 8, 2, size) for count in (1, 2, 16)]
+    assert chosen[-1] == some[0]
+    assert {tiles.keys for tiles in (*some, *chosen)} == {some[0].keys}
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("kv_heads", "size", "window"), [(8, 256, 1024), (2, 512, None)])
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_large_model_has_the_same_bits_by_any_tiles_and_in_any_company(
+    causal: bool, kv_heads: int, size: int, window: int | None
+) -> None:
+    runs = [(256, 512), (200, 1500), (256, 37), (256, 0), (17, 1024)]
+    heads = {"heads": 16, "kv_heads": kv_heads, "size": size, "dtype": torch.bfloat16}
+    case = random_case(runs, **heads, ring=None if window is None else 17)
+    start, segments = int(case.segments.starts[0]), case.segments
+    given = partial(segment_attention, causal=causal, window=window)
+    expected = given(*case)
+    assert_near(expected, plain_segment_attention(*case, causal=causal, window=window))
+    for tiles in tiles_of(torch.bfloat16, size, causal=causal):
+        found = gpu_segment_attention(*case, causal=causal, window=window, tiles=tiles)
+        assert torch.equal(found, expected)
+    alone = Segments(
+        *(x[:1] for x in (segments.starts, segments.lengths, segments.past, segments.pages)), 256
+    )
+    own = slice(start, start + 256)
+    assert torch.equal(given(*case[:5], alone)[own], expected[own])
+
+
+def test_padding_is_left_zero_and_an_empty_segment_is_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poisoned = partial(torch.full, fill_value=POISON)
+    monkeypatch.setattr(torch, "empty", lambda shape, **options: poisoned(shape, **options))
     case = random_case([(5, 0), (0, 30), (0, 0), (7, 12)], padding=20)
     for attend in (segment_attention, plain_segment_attention):
         found = attend(*case, causal=True)
