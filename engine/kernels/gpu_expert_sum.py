@@ -152,9 +152,9 @@ def _gate_up(
     in_tile: tl.constexpr,
     whole: tl.constexpr,
 ):
-    at, tiles = tl.program_id(1), tl.num_programs(1)
-    expert = tl.load(plan + at)
-    first, end = tl.load(plan + tiles + at), tl.load(plan + 2 * tiles + at)
+    tile, tiles = tl.program_id(1), tl.num_programs(1)
+    expert = tl.load(plan + tile)
+    first, end = tl.load(plan + tiles + tile), tl.load(plan + 2 * tiles + tile)
     if expert < experts:
         half: tl.constexpr = out_tile // 2
         both = tl.arange(0, out_tile)
@@ -217,9 +217,9 @@ def _down(
     in_tile: tl.constexpr,
     whole: tl.constexpr,
 ):
-    at, tiles = tl.program_id(1), tl.num_programs(1)
-    expert = tl.load(plan + at)
-    first, end = tl.load(plan + tiles + at), tl.load(plan + 2 * tiles + at)
+    tile, tiles = tl.program_id(1), tl.num_programs(1)
+    expert = tl.load(plan + tile)
+    first, end = tl.load(plan + tiles + tile), tl.load(plan + 2 * tiles + tile)
     if expert < experts:
         across = tl.program_id(0) * out_tile + tl.arange(0, out_tile)
         row = first + tl.arange(0, row_tile)
