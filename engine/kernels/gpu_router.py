@@ -18,7 +18,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu_numbers import nearest
 from engine.kernels.gpu_routing import gpu_route
 from engine.kernels.gpu_weight_tile import Tiles, in_tile, operand_of
 from engine.precision.precision import Precision
@@ -43,7 +42,7 @@ def gpu_choose_experts(
     if count:
         tiles, precision = tiles_for(count, x.dtype), Precision.of(x.dtype)
         _score[(triton.cdiv(count, tiles.rows), triton.cdiv(experts, tiles.out), parts)](
-            router.contiguous(),
+            router.to(x.dtype).contiguous(),
             x,
             sums,
             x.stride(0),
@@ -94,8 +93,7 @@ def _score(
         k = tl.program_id(2) * part + first + tl.arange(0, in_tile)
         held = k < inputs
         at = values + out[:, None] * inputs + k[None, :]
-        raw = tl.load(at, mask=out_held[:, None] & held[None, :], other=0.0)
-        left = nearest(raw.to(tl.float32), x.dtype.element_ty).to(operand)
+        left = tl.load(at, mask=out_held[:, None] & held[None, :], other=0.0).to(operand)
         at = x + row[None, :] * x_row + k[:, None]
         right = tl.load(at, mask=held[:, None] & row_held[None, :], other=0.0).to(operand)
         total = tl.dot(left, right, total, input_precision="ieee", out_dtype=total.dtype)

@@ -57,7 +57,12 @@ KEPT = {
     Precision.INT4: ("*i16", "*bf16"),
 }
 #: Of which each row's bits must not depend on tiles.
-PRODUCTS = gpu_weight_product._product, gpu_expert_sum._gate_up, gpu_expert_sum._down
+PRODUCTS = (
+    gpu_weight_product._product,
+    gpu_expert_sum._gate_up,
+    gpu_expert_sum._down,
+    gpu_router._score,
+)
 #: Kernel, types, constants, and warps or more options.
 Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 
