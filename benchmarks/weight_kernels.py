@@ -3,10 +3,10 @@
 The matrices of DiffusionGemma 26B-A4B and its experts, with random weights, for 256 and for 8,192
 rows in bfloat16. Every tile that may be chosen is measured; the one that is chosen is marked. Each
 is run alone on a flushed cache; figures are medians. PyTorch's side is its product with the
-dequantised weight, for experts a loop over them. Columns:
+dequantised weight, for experts a loop over them, and rounds no rows to fp8. Columns:
 
   weights      which matrix
-  tiles        of outputs and rows, and warps
+  tiles        of outputs and rows, warps, and stages
   torch, triton    milliseconds
   x            how many times as fast
   GB/s, TFLOPS     of the kernel, counting what must be moved and multiplied at the least
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.common import print_table, write_results
 from engine.kernels import gpu_expert_sum, gpu_weight_product
-from engine.kernels.expert_sum import plain_expert_sum
+from engine.kernels.gpu_weight_tile import Tiles
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight
@@ -41,7 +41,6 @@ MATRICES = {
     "down": (HIDDEN, 2112),
 }
 HEAD = (262_144, HIDDEN)
-Tiles = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def draw(*shape: int, device: torch.device) -> Tensor:
 
 
 def product_of(name: str, matrix: Tensor, rows: int, precision: Precision) -> Contest:
-    weight = quantize(matrix, precision)
+    weight = quantize(matrix, precision).arranged()
     exact = weight.dequantized().bfloat16()
     x = draw(rows, weight.inputs, device=matrix.device) * weight.inputs**0.5
     return Contest(
@@ -109,8 +108,8 @@ def product_of(name: str, matrix: Tensor, rows: int, precision: Precision) -> Co
         rows,
         lambda: F.linear(x, exact),
         lambda tiles: gpu_weight_product.gpu_weight_product(x, weight, tiles=tiles),
-        gpu_weight_product.tiles_of(x.dtype),
-        gpu_weight_product.tiles_for(rows, weight.outputs, x.dtype),
+        gpu_weight_product.tiles_of(precision, x.dtype),
+        gpu_weight_product.tiles_for(rows, weight.outputs, precision, x.dtype),
         weight.nbytes + x.nbytes + 2 * rows * weight.outputs,
         2.0 * rows * matrix.numel(),
     )
@@ -118,7 +117,7 @@ def product_of(name: str, matrix: Tensor, rows: int, precision: Precision) -> Co
 
 def visit_of(gate_up: Tensor, down: Tensor, rows: int, precision: Precision) -> Contest:
     device, (experts, hidden, inner) = down.device, down.shape
-    kept = quantize(gate_up, precision), quantize(down, precision)
+    kept = quantize(gate_up, precision).arranged(), quantize(down, precision).arranged()
     exact = tuple(Weight(weight.dequantized().bfloat16()) for weight in kept)
     x = draw(rows, hidden, device=device) * hidden**0.5
     k = min(CHOSEN, experts)
@@ -127,10 +126,10 @@ def visit_of(gate_up: Tensor, down: Tensor, rows: int, precision: Precision) -> 
         "experts",
         precision,
         rows,
-        lambda: plain_expert_sum(x, weights, chosen, *exact),
-        lambda tiles: gpu_expert_sum.gpu_expert_sum(x, weights, chosen, *kept, tiles=tiles),
-        gpu_expert_sum.tiles_of(x.dtype),
-        gpu_expert_sum.tiles_for(rows * k / experts, x.dtype),
+        lambda: plain_expert_parts(x, weights, chosen, *exact),
+        lambda tiles: gpu_expert_sum.gpu_expert_parts(x, weights, chosen, *kept, tiles=tiles),
+        gpu_expert_sum.tiles_of(precision, x.dtype),
+        gpu_expert_sum.tiles_for(rows * k / experts, precision, x.dtype),
         sum(weight.nbytes for weight in kept) + 2 * x.nbytes,
         2.0 * rows * k * 3 * hidden * inner,
     )
@@ -149,7 +148,7 @@ def measure(contest: Contest) -> Iterator[dict[str, object]]:
             "weights": contest.weights,
             "precision": contest.precision.value,
             "rows": contest.rows,
-            "tiles": ", ".join(map(str, tiles)) + (" *" if tiles == contest.chosen else ""),
+            "tiles": told(tiles) + (" *" if tiles == contest.chosen else ""),
             "torch": plain,
             "triton": fused,
             "x": plain / fused,
@@ -157,6 +156,10 @@ def measure(contest: Contest) -> Iterator[dict[str, object]]:
             "TFLOPS": contest.flops / fused / 1e9,
             "error": float((found - expected).norm() / expected.norm()),
         }
+
+
+def told(tiles: Tiles) -> str:
+    return f"{tiles.out}, {tiles.rows}, {tiles.warps}, {tiles.stages}"
 
 
 if __name__ == "__main__":

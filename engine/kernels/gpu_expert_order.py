@@ -1,10 +1,10 @@
-"""Assignments of tokens to experts, sorted by expert and then by token, in one launch.
+"""Assignments of tokens to experts, sorted by expert and then by token, in one launch or two.
 
-A program has some assignments in a row, and counts for itself how many each expert has before
-them and in all, which takes 8 instructions an assignment and no exchange between programs; where
-each of its own goes follows from the counts, and from a comparison of each with those of its block
-before it. 2048 assignments are 32 programs of a block each, which are bound by the launch; 32,768
-are 128 programs that read 256 KB each, from the cache, some 7 us.
+A program has some assignments in a row. Where each of its own goes follows from how many each
+expert has before them and in all, and from a comparison of each with those of its block before it.
+Of few assignments each program counts all for itself, with no exchange between programs: 2048 are
+32 programs of a block each. Many would have each program read all that the others read, 30 us for
+32,768 on an H200; so a launch before counts each program's own.
 
 Numbers are integers: however many programs there are, and whoever counts first, the order is that
 of a stable sort.
@@ -23,6 +23,8 @@ from torch import Tensor
 
 #: Assignments that are placed together, and counted at a time.
 _BLOCK, _CHUNK = 64, 2048
+#: The same of a program that counts its own, and programs whose counts are added at a time.
+_OWN, _TOGETHER = 256, 32
 #: Programs at most.
 _PROGRAMS = 128
 #: Tiles that are found at a time.
@@ -48,8 +50,17 @@ def expert_order(chosen: Tensor, experts: int, row_tile: int) -> tuple[Tensor, T
     plan = torch.empty((3, tiles), dtype=torch.int32, device=chosen.device)
     blocks = triton.cdiv(rows, _BLOCK)
     each = triton.cdiv(blocks, _PROGRAMS)
-    _order[(triton.cdiv(blocks, each),)](
-        chosen.contiguous(),
+    programs, bins = triton.cdiv(blocks, each), max(32, triton.next_power_of_2(experts))
+    chosen, counted = chosen.contiguous(), each > 1
+    counts = plan  # not read
+    if counted:
+        counts = torch.empty((programs, bins), dtype=torch.int32, device=chosen.device)
+        _count[(programs,)](
+            chosen, counts, rows, each, block=_BLOCK, chunk=_OWN, bins=bins, num_warps=4
+        )
+    _order[(programs,)](
+        chosen,
+        counts,
         order,
         plan,
         rows,
@@ -60,7 +71,9 @@ def expert_order(chosen: Tensor, experts: int, row_tile: int) -> tuple[Tensor, T
         some=_SOME,
         block=_BLOCK,
         chunk=_CHUNK,
-        bins=max(32, triton.next_power_of_2(experts)),
+        bins=bins,
+        counted=counted,
+        together=_TOGETHER,
         num_warps=8,
     )
     return order, plan
@@ -69,6 +82,7 @@ def expert_order(chosen: Tensor, experts: int, row_tile: int) -> tuple[Tensor, T
 @triton.jit(do_not_specialize=["rows", "each", "tiles"])
 def _order(
     chosen,
+    counts,
     order,
     plan,
     rows,
@@ -80,13 +94,18 @@ def _order(
     block: tl.constexpr,
     chunk: tl.constexpr,
     bins: tl.constexpr,
+    counted: tl.constexpr,
+    together: tl.constexpr,
 ):
     first = tl.program_id(0) * each * block
-    before = _counts(chosen, 0, first, chunk, bins)
-    counts = before + _counts(chosen, first, rows, chunk, bins)
-    start = tl.cumsum(counts, axis=0) - counts
+    if counted:
+        before, total = _added(counts, together, bins)
+    else:
+        before = _counts(chosen, 0, first, chunk, bins)
+        total = before + _counts(chosen, first, rows, chunk, bins)
+    start = tl.cumsum(total, axis=0) - total
     for tile in range(tl.program_id(0) * some, tiles, tl.num_programs(0) * some):
-        _write_tiles(plan, tile, tiles, start, counts, experts, row_tile, some, bins)
+        _write_tiles(plan, tile, tiles, start, total, experts, row_tile, some, bins)
     start += before
     lane = tl.arange(0, block)
     for part in range(each):
@@ -97,6 +116,31 @@ def _order(
         rank = tl.sum(same.to(tl.int32), axis=0)
         tl.store(order + tl.gather(start, own, 0) + rank, at, mask=held)
         start += tl.histogram(own, bins, mask=held)
+
+
+@triton.jit(do_not_specialize=["rows", "each"])
+def _count(
+    chosen, counts, rows, each, block: tl.constexpr, chunk: tl.constexpr, bins: tl.constexpr
+):
+    """How many of a program's own assignments each expert has."""
+    program = tl.program_id(0)
+    first = program * each * block
+    own = _counts(chosen, first, tl.minimum(first + each * block, rows), chunk, bins)
+    tl.store(counts + program * bins + tl.arange(0, bins), own)
+
+
+@triton.jit
+def _added(counts, together: tl.constexpr, bins: tl.constexpr):
+    """What programs before this one, and all, have counted."""
+    before, total = tl.zeros([bins], tl.int32), tl.zeros([bins], tl.int32)
+    programs = tl.num_programs(0)
+    for first in range(0, programs, together):
+        program = first + tl.arange(0, together)
+        at = counts + program[:, None] * bins + tl.arange(0, bins)[None, :]
+        some = tl.load(at, mask=(program < programs)[:, None], other=0)
+        total += tl.sum(some, axis=0)
+        before += tl.sum(tl.where((program < tl.program_id(0))[:, None], some, 0), axis=0)
+    return before, total
 
 
 @triton.jit

@@ -53,12 +53,12 @@ _TILES = {
         math.inf: Tiles(128, 128, 8, 3),
     },
     Precision.FP8: {
-        20: Tiles(64, 32, 4, 4),
-        96: Tiles(128, 64, 4, 4),
-        math.inf: Tiles(128, 128, 8, 3),
+        20: Tiles(64, 32, 4, 3),
+        96: Tiles(128, 64, 4, 3),
+        math.inf: Tiles(128, 256, 8, 4),
     },
-    Precision.INT8: {20: Tiles(64, 32, 4, 4), math.inf: Tiles(128, 64, 8, 3)},
-    Precision.INT4: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 3)},
+    Precision.INT8: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 4)},
+    Precision.INT4: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 4)},
 }
 #: Of float32, which no tensor core multiplies.
 _FLOAT32 = {math.inf: Tiles(64, 16, 4, 4)}
@@ -94,12 +94,12 @@ def gpu_expert_parts(
         **chosen_tiles.options(),
     }
     _gate_up[(triton.cdiv(size, chosen_tiles.out // 2), row_tiles)](
-        *kept(gate_up), *_taken(x, precision), order, plan, inner, x.stride(0), k, size,
+        *kept(gate_up, x.dtype), *_taken(x, precision), order, plan, inner, x.stride(0), k, size,
         hidden=hidden, whole=size % (chosen_tiles.out // 2) == 0, **shared,
     )  # fmt: skip
     _down[(triton.cdiv(hidden, chosen_tiles.out), row_tiles)](
-        *kept(down), *_taken(inner, precision), order, plan, weights.float().contiguous(), parts,
-        hidden, size=size, whole=hidden % chosen_tiles.out == 0, **shared,
+        *kept(down, x.dtype), *_taken(inner, precision), order, plan, weights.float().contiguous(),
+        parts, hidden, size=size, whole=hidden % chosen_tiles.out == 0, **shared,
     )  # fmt: skip
     return parts
 

@@ -131,15 +131,17 @@ def _after_feedforward(
     held = at < size
     own = tl.program_id(0).to(tl.int64) * size + at
     dtype = total.dtype.element_ty
-    first = _norm(_floats(dense + own, held), size, eps) * _floats(post_dense + at, held)
+    # All is asked for before anything waits for other threads.
     visits = parts + tl.program_id(0).to(tl.int64) * count * size + at
     routed = tl.zeros([block], tl.float32)
     for rank in tl.static_range(count):
         routed += _floats(visits + rank * size, held)
+    before, first = _floats(x + own, held), _floats(dense + own, held)
+    first = _norm(first, size, eps) * _floats(post_dense + at, held)
     second = _norm(_rounded(routed, dtype), size, eps) * _floats(post_routed + at, held)
     both = _rounded(_rounded(first, dtype) + _rounded(second, dtype), dtype)
     added = _norm(both, size, eps) * _floats(post_feedforward + at, held)
-    value = _rounded(_floats(x + own, held) + _rounded(added, dtype), dtype)
+    value = _rounded(before + _rounded(added, dtype), dtype)
     value = _rounded(value * tl.load(scalar).to(tl.float32), dtype)
     tl.store(total + own, value.to(dtype), mask=held)
     weighed = _norm(value, size, eps) * _floats(following + at, held)

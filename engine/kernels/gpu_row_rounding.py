@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest_fp8
-from engine.kernels.row_rounding import LARGEST
+from engine.kernels.row_rounding import SHARE
 
 
 def gpu_rounded_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,18 +25,18 @@ def gpu_rounded_rows(x: Tensor) -> tuple[Tensor, Tensor]:
         block = max(16, triton.next_power_of_2(size))
         warps = min(8, max(1, block // 512))
         _round[(rows,)](
-            x, values, scales, x.stride(0), size, largest=LARGEST, block=block, num_warps=warps
+            x, values, scales, x.stride(0), size, share=SHARE, block=block, num_warps=warps
         )
     return values, scales
 
 
 @triton.jit
-def _round(x, values, scales, x_row, size, largest: tl.constexpr, block: tl.constexpr):
+def _round(x, values, scales, x_row, size, share: tl.constexpr, block: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, block)
     held = at < size
     exact = tl.load(x + row * x_row + at, mask=held, other=0.0).to(tl.float32)
     most = tl.max(tl.abs(exact), axis=0)
-    scale = tl.where(most == 0, 1.0, tl.div_rn(most, largest))
+    scale = tl.where(most == 0, 1.0, most * share)
     tl.store(values + row * size + at, nearest_fp8(tl.div_rn(exact, scale)), mask=held)
     tl.store(scales + row, scale)

@@ -40,7 +40,7 @@ PARTS = 6
 ROWS = 1024
 #: Tokens of a program that believes.
 _TILE = 2048
-_WARPS, _STAGES = 8, 4
+_WARPS, _STAGES = 8, 3
 
 
 def gpu_soft_embedding(

@@ -41,20 +41,19 @@ if TYPE_CHECKING:
 #: Measured on an H200, the least traffic first; of what is decoded the largest do not fit
 #: registers.
 _AS_IT_IS = (
-    Tiles(128, 256, 8, 4),
+    Tiles(128, 256, 8, 3),
     Tiles(128, 128, 8, 4),
     Tiles(128, 64, 8, 6),
     Tiles(64, 64, 4, 4),
     Tiles(64, 32, 4, 6),
 )
 _DECODED = (
-    Tiles(128, 128, 8, 3),
     Tiles(128, 64, 8, 4),
     Tiles(64, 64, 4, 3),
     Tiles(64, 32, 4, 3),
 )
 #: Of float32, which no tensor core multiplies.
-_FLOAT32 = (Tiles(64, 32, 4, 4),)
+_FLOAT32 = (Tiles(64, 16, 4, 4),)
 #: Programs that leave few of an H200's 132 multiprocessors idle.
 _ENOUGH = 88
 #: Tiles of rows that are run through before the next outputs.
@@ -74,7 +73,7 @@ def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None)
         x = as_kernels_read(x)
     x = x if x.stride(1) == 1 else x.contiguous()
     _product[(programs(rows, outputs, chosen),)](
-        *kept(weight),
+        *kept(weight, y.dtype),
         x,
         row_scales,
         y,
@@ -99,7 +98,7 @@ def tiles_for(rows: int, outputs: int, precision: Precision, dtype: torch.dtype)
 
 def programs(rows: int, outputs: int, tiles: Tiles) -> int:
     """How many programs a product is with these tiles."""
-    return triton.cdiv(rows, tiles.rows) * triton.cdiv(outputs, tiles.out)
+    return -(-rows // tiles.rows) * -(-outputs // tiles.out)
 
 
 def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[Tiles, ...]:

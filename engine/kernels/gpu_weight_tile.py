@@ -11,14 +11,14 @@ compiles the kernels sees that there is no other instruction, and tests on a GPU
 is cut by its size alone, in order, and nothing is added atomically. float32 is multiplied by no
 tensor core, and has one tile.
 
-Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, those of an
-output at the end, those of a group of int4 when the group is summed. fp8 is multiplied as it is,
+Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, of all inputs,
+of a group of int4, of a block of int8. fp8 is multiplied as it is,
 with rows in fp8 (``engine.kernels.row_rounding``).
 
 A product whose left side lies in registers must be waited for before the loop writes into them
 again. Triton 3.6 and 3.7 leave that wait out where the sum is carried from such a product to the
-next turn's, and answers change from run to run. So each block's sum is taken by itself and added,
-which makes them wait; the test that compiles the kernels looks for it.
+next turn's, and answers change from run to run. So each block's sum is taken by itself, scaled and
+added, which makes them wait; the test that compiles the kernels looks for it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from engine.kernels.gpu_decoding import (
     decoded_quarters,
     float8,
 )
-from engine.kernels.gpu_numbers import INTERPRETED, nearest
+from engine.kernels.gpu_numbers import INTERPRETED
 from engine.precision.pairs import BLOCK
 from engine.precision.precision import GROUP, Precision
 
@@ -103,10 +103,14 @@ def operand_of(precision: Precision, dtype: torch.dtype) -> tl.dtype:
     return tl.float32 if dtype == torch.float32 else tl.bfloat16
 
 
-def kept(weight: Weight) -> tuple[Tensor, Tensor, int, int]:
-    """Values and scales as kernels read them, and the strides of scales, of outputs and groups."""
+def kept(weight: Weight, dtype: torch.dtype) -> tuple[Tensor, Tensor, int, int]:
+    """Values and scales as kernels read them, and the strides of scales, of outputs and groups.
+
+    Floats are rounded to ``dtype``, that of activations, if that is narrower.
+    """
     values = weight.values.contiguous()
     if weight.scales is None:
+        values = values if dtype == torch.float32 else values.to(dtype)
         return values, values, 0, 0
     if weight.precision is Precision.FP8:
         values = as_kernels_read(values)
@@ -199,10 +203,12 @@ def weight_times_rows(
         rest: tl.constexpr = inputs % block
         half: tl.constexpr = block // 2
         pairs_at = values + (out * (inputs // 2))[:, None]
+        scale = tl.load(scales + out * scale_out)
         for first in range(0, inputs // block):
             total = _add_block(
                 total,
                 pairs_at + first * half,
+                scale,
                 x_at + first * block,
                 row_held,
                 half,
@@ -213,13 +219,13 @@ def weight_times_rows(
             total = _add_block(
                 total,
                 pairs_at + (inputs // block) * half,
+                scale,
                 x_at + inputs // block * block,
                 row_held,
                 rest // 2,
                 16 if rest <= 32 else half,
                 operand,
             )
-        total = total * tl.load(scales + out * scale_out)[:, None]
     else:
         values_at = values + (out * inputs)[:, None]
         for first in range(0, inputs, in_tile):
@@ -233,8 +239,7 @@ def weight_times_rows(
                 raw = tl.load(values_at + k[None, :])
             rows = tl.load(x_at + k[:, None], mask=mask, other=0.0)
             if kind == FLOAT:
-                left = nearest(raw.to(tl.float32), x.dtype.element_ty).to(operand)
-                rows = rows.to(operand)
+                left, rows = raw.to(operand), rows.to(operand)
             elif operand == tl.float64:
                 left, rows = float8(raw, operand), float8(rows, operand)
             else:
@@ -249,6 +254,7 @@ def weight_times_rows(
 def _add_block(
     total,
     pairs_at,
+    scale,
     x_at,
     row_held,
     half: tl.constexpr,
@@ -256,14 +262,10 @@ def _add_block(
     operand: tl.constexpr,
 ):
     """Add a block of int8, each of whose ``half`` times 16 bits holds one of each half."""
-    at = tl.arange(0, width)
-    pairs, mask = _packed(pairs_at, at, row_held, half, width)
-    low, high = decoded_halves(pairs, operand)
-    x_at += at[:, None]
-    part = tl.zeros(total.shape, total.dtype)
-    part = _add_part(part, low, x_at, mask)
-    part = _add_part(part, high, x_at + half, mask)
-    return total + part
+    low, high = decoded_halves(_packed(pairs_at, half, width), operand)
+    both = tl.permute(tl.join(low, high), (0, 2, 1))
+    left = tl.reshape(both, (total.shape[0], 2 * width))
+    return total + _part(left, x_at, row_held, half, width, 2, total.dtype) * scale[:, None]
 
 
 @triton.jit
@@ -278,32 +280,40 @@ def _add_group(
     operand: tl.constexpr,
 ):
     """Add a group of int4, each of whose ``quarter`` times 16 bits holds one of each quarter."""
-    at = tl.arange(0, width)
-    fours, mask = _packed(fours_at, at, row_held, quarter, width)
-    first, second, third, fourth = decoded_quarters(fours, operand)
-    x_at += at[:, None]
-    part = tl.zeros(total.shape, total.dtype)
-    part = _add_part(part, first, x_at, mask)
-    part = _add_part(part, second, x_at + quarter, mask)
-    part = _add_part(part, third, x_at + 2 * quarter, mask)
-    part = _add_part(part, fourth, x_at + 3 * quarter, mask)
+    first, second, third, fourth = decoded_quarters(_packed(fours_at, quarter, width), operand)
+    all_four = tl.permute(tl.join(tl.join(first, second), tl.join(third, fourth)), (0, 3, 2, 1))
+    left = tl.reshape(all_four, (total.shape[0], 4 * width))
+    part = _part(left, x_at, row_held, quarter, width, 4, total.dtype)
     return total + part * scale.to(tl.float32)[:, None]
 
 
 @triton.jit
-def _packed(packed_at, at, row_held, count: tl.constexpr, width: tl.constexpr):
-    """16 bits of each output at ``count`` places, and which elements of rows there are."""
-    mask = row_held[None, :]
+def _packed(packed_at, count: tl.constexpr, width: tl.constexpr):
+    """16 bits of each output at ``count`` places, and zeros."""
+    at = tl.arange(0, width)
     if count == width:
         packed = tl.load(packed_at + at[None, :])
     else:
-        held = at < count
-        mask = mask & held[:, None]
-        packed = tl.load(packed_at + at[None, :], mask=held[None, :], other=0)
-    return packed, mask
+        packed = tl.load(packed_at + at[None, :], mask=(at < count)[None, :], other=0)
+    return packed
 
 
 @triton.jit
-def _add_part(part, left, x_at, mask):
-    rows = tl.load(x_at, mask=mask, other=0.0).to(left.dtype)
-    return tl.dot(left, rows, part, input_precision="ieee", out_dtype=part.dtype)
+def _part(
+    left,
+    x_at,
+    row_held,
+    count: tl.constexpr,
+    width: tl.constexpr,
+    shares: tl.constexpr,
+    dtype: tl.constexpr,
+):
+    """``left`` times rows whose inputs lie in ``shares`` shares of ``count``, each as ``width``."""
+    at = tl.arange(0, shares * width)
+    mask = row_held[None, :]
+    if count != width:
+        mask = mask & (at % width < count)[:, None]
+        at = at // width * count + at % width
+    rows = tl.load(x_at + at[:, None], mask=mask, other=0.0).to(left.dtype)
+    zeros = tl.zeros([left.shape[0], rows.shape[1]], dtype)
+    return tl.dot(left, rows, zeros, input_precision="ieee", out_dtype=dtype)

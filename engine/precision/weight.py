@@ -101,7 +101,8 @@ class Weight:
         """The same, with the scales of a group side by side, as kernels read them fastest."""
         if self.precision is not Precision.INT4 or self.scales is None:
             return self
-        return Weight(self.values, self.scales.mT.contiguous().mT)
+        outputs = self.scales.flatten(0, -2)
+        return Weight(self.values, outputs.mT.contiguous().mT.view(self.scales.shape))
 
     def dequantized(self) -> Tensor:
         """As floats, shaped like the matrix: float32, unless it is kept in floats as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -102,6 +102,24 @@ def test_a_token_has_the_same_bits_in_any_company(precision: Precision) -> None:
     whole = visit.found()
     for tokens in (slice(0, 1), slice(13, 15), slice(7, 40)):
         assert torch.equal(visit.found(tokens), whole[tokens])
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_scales_may_lie_in_either_order(precision: Precision) -> None:
+    visit = random_visit((20, 4, 2, 300, 140), precision, torch.bfloat16)
+    arranged = replace(visit, gate_up=visit.gate_up.arranged(), down=visit.down.arranged())
+    assert torch.equal(arranged.gate_up.dequantized(), visit.gate_up.dequantized())
+    assert torch.equal(arranged.found(), visit.found())
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("precision", Precision)
+def test_on_a_gpu_the_same_comes_again(precision: Precision) -> None:
+    visit = random_visit((512, 16, 4, 2816, 704), precision, torch.bfloat16)
+    for tiles in tiles_of(precision, torch.bfloat16):
+        given = visit.x, visit.weights, visit.chosen, visit.gate_up, visit.down
+        first, *others = (gpu_expert_parts(*given, tiles=tiles) for _ in range(20))
+        assert all(torch.equal(other, first) for other in others)
 
 
 @pytest.mark.cuda
