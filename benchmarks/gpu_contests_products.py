@@ -74,7 +74,7 @@ def _experts(sizes: Sizes, tokens: int, precision: Precision, device: torch.devi
 
 
 def _weight(shape: tuple[int, ...], precision: Precision, device: torch.device) -> Weight:
-    return quantize(_random(*shape, device=device) * shape[-1] ** -0.5, precision)
+    return quantize(_random(*shape, device=device) * shape[-1] ** -0.5, precision).arranged()
 
 
 def _floats(weight: Weight) -> Weight:

@@ -8,7 +8,8 @@ are medians. Columns:
   plain, triton    milliseconds
   x            how many times as fast
   GB/s, TFLOPS     of the kernel, counting what must be moved and multiplied at the least
-  error        largest difference of a float, and how many of the tokens and flags differ
+  error        largest difference of a float, and how many of the tokens and flags differ; fp8
+               rounds rows as well, which PyTorch's product in bfloat16 does not
 
 Needs a CUDA device, torch and triton alone. Writes benchmarks/results/gpu_kernels.json.
 """

@@ -45,12 +45,14 @@ def tiny() -> list[Contest]:
     return list(contests(PLAN, TINY, DEVICE))
 
 
-def assert_equals(expected: Tensor, found: Tensor) -> None:
+def assert_equals(expected: Tensor, found: Tensor, case: str) -> None:
+    """To the rounding of floats; where rows are rounded to fp8 and PyTorch's are not, to that."""
     assert found.dtype == expected.dtype
     if not found.is_floating_point():
         assert torch.equal(found, expected)
         return
     near = 2.0**-6 if found.dtype == torch.bfloat16 else 1e-4
+    near = 2.0**-4 if "fp8" in case else near
     largest = max(1.0, float(expected.abs().max()))
     torch.testing.assert_close(found, expected, rtol=near, atol=near * largest)
 
@@ -60,7 +62,7 @@ def test_both_sides_of_every_contest_say_the_same(tiny: list[Contest]) -> None:
         for contest in tiny:
             expected, found = contest.plain(), contest.fused()
             for a, b in zip(tensors_of(expected), tensors_of(found), strict=True):
-                assert_equals(a, b)
+                assert_equals(a, b, contest.case)
             assert difference(expected, found).endswith(", 0")
             assert contest.bytes > 0
 
