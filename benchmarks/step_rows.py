@@ -18,6 +18,7 @@ import torch
 from benchmarks.device_time import synchronise
 from benchmarks.text_model import PRECISIONS, SIZES, cache_for, random_network, random_weights
 from benchmarks.text_speed import experts_visited, step_times, tokens_per_second
+from benchmarks.turns import turn
 from engine.text.step import EagerTextStepper
 from engine.text.steppers import text_stepper
 from engine.text.weights import TextWeights
@@ -45,6 +46,7 @@ class Case:
         prompt: tokens before the first canvas.
         steps: of a canvas.
         canvases: of the longest text.
+        lock: a file; processes that name it measure one after another.
     """
 
     size: str
@@ -52,6 +54,7 @@ class Case:
     prompt: int
     steps: int
     canvases: int
+    lock: str = ""
 
 
 def measure(side: Side, case: Case) -> Iterator[Row]:
@@ -92,11 +95,13 @@ def _ours(side: Side, batch: int, case: Case, weights: TextWeights) -> Iterator[
     network = random_network(weights, config, cache_for(config, batch, positions))
     experts = experts_visited(network, batch, case.prompt)
     stepper = text_stepper(network)
-    step = median(step_times(network, stepper, batch, case.prompt, case.steps))
+    with turn(case.lock):
+        step = median(step_times(network, stepper, batch, case.prompt, case.steps))
     how = "eager" if isinstance(stepper, EagerTextStepper) else "graphs"
     found = {"step": step, "experts": experts, "peak": _peak(weights.device), "how": how}
     yield _row(side, batch, **found)
-    speed = tokens_per_second(network, stepper, batch, case.prompt, case.steps, case.canvases)
+    with turn(case.lock):
+        speed = tokens_per_second(network, stepper, batch, case.prompt, case.steps, case.canvases)
     yield _row(side, batch, speed=speed, **found)
 
 
@@ -117,11 +122,14 @@ def _theirs(side: Side, batch: int, case: Case) -> Iterator[Row]:
     sizes = {"batch": batch, "prompt": case.prompt, "canvases": case.canvases}
     peer = Peer(SIZES[case.size], device, **sizes)
     peer.warm_up(compiled=compiled)
-    step = median(peer.step_times(case.steps, compiled=compiled))
+    with turn(case.lock):
+        step = median(peer.step_times(case.steps, compiled=compiled))
     how = "graphs" if compiled and device.type == "cuda" else "eager"
     found = {"step": step, "peak": _peak(device), "how": how}
     yield _row(side, batch, **found)
-    speed = peer.tokens_per_second(case.steps, compiled=compiled)
+    peer.warm_up_commits(compiled=compiled)
+    with turn(case.lock):
+        speed = peer.tokens_per_second(case.steps, compiled=compiled)
     yield _row(side, batch, speed=speed, **found)
 
 

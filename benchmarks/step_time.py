@@ -17,8 +17,9 @@ Columns:
   note           what failed, or was left out
 
 Each side and precision runs in a process of its own on a GPU, so that what fails takes nothing with
-it. Needs torch, triton and, for its side, transformers. Writes benchmarks/results/step_time.json
-after every row.
+it. Where there is memory for both, transformers compiles beside our measurements; only one process
+measures at a time. Needs torch, triton and, for its side, transformers. Writes
+benchmarks/results/step_time.json after every row.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 
@@ -37,9 +40,12 @@ from benchmarks.device_time import ceilings
 from benchmarks.step_rows import COMPILED, OURS, THEIRS, Case, Row, Side, measure
 from benchmarks.text_cost import Ceilings, step_cost
 from benchmarks.text_model import PRECISIONS, SIZES
+from benchmarks.turns import merged
 from engine.config import ModelConfig
 
 _STEPS = 16
+#: Bytes of device memory that hold two models of full size in bfloat16, and what they compute.
+_ROOM = 130e9
 
 
 def main() -> None:
@@ -70,12 +76,21 @@ def main() -> None:
 
 def all_rows(arguments: argparse.Namespace, case: Case) -> Iterator[Row]:
     """Of all sides; a row comes twice where its speed is known later than its step."""
+    if not arguments.processes:
+        return (row for side in sides(arguments) for row in measure(side, case))
     end = time.monotonic() + 60 * arguments.minutes
-    for side in sides(arguments):
-        if arguments.processes:
-            yield from in_child(side, case, end)
-        else:
-            yield from measure(side, case)
+    wanted = list(sides(arguments))
+    lines = [wanted]
+    if arguments.beside:
+        ours = [side for side in wanted if side.name == OURS]
+        lines = [ours, [side for side in wanted if side.name != OURS]]
+    return merged([_one_by_one(line, case, end) for line in lines])
+
+
+def _one_by_one(line: Sequence[Side], case: Case, end: float) -> Iterator[Row]:
+    """From processes that follow one another."""
+    for side in line:
+        yield from in_child(side, case, end)
 
 
 def case_of(arguments: argparse.Namespace) -> Case:
@@ -86,6 +101,7 @@ def case_of(arguments: argparse.Namespace) -> Case:
         prompt=arguments.prompt,
         steps=arguments.steps,
         canvases=arguments.canvases,
+        lock=arguments.lock,
     )
 
 
@@ -100,26 +116,32 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 4, 32])
     parser.add_argument("--peer-batches", type=int, nargs="*", default=[1, 16])
+    parser.add_argument(
+        "--peers", choices=[COMPILED, THEIRS], nargs="*", default=[COMPILED, THEIRS]
+    )
     parser.add_argument("--prompt", type=int, default=512)
     parser.add_argument("--steps", type=int, default=_STEPS, help="of a canvas")
     parser.add_argument("--canvases", type=int, default=3, help="of the longest text")
     parser.add_argument("--side", choices=[OURS, THEIRS, COMPILED], help="only print its rows")
     parser.add_argument("--processes", action=argparse.BooleanOptionalAction, default=cuda)
-    return parser.parse_args()
+    room = cuda and torch.cuda.get_device_properties(0).total_memory > _ROOM
+    parser.add_argument(
+        "--beside", action=argparse.BooleanOptionalAction, default=room, help="two at a time"
+    )
+    parser.add_argument("--lock", default="", help="a file; who holds it measures alone")
+    arguments = parser.parse_args()
+    if arguments.beside and not arguments.lock:
+        arguments.lock = str(Path(tempfile.mkdtemp()) / "lock")
+    return arguments
 
 
 def sides(arguments: argparse.Namespace) -> Iterator[Side]:
     """In the order in which they matter, for a run that is cut short."""
-    first, *others = arguments.precisions
-    yield Side(OURS, first, tuple(arguments.batches))
-    for batch in arguments.peer_batches[:1]:
-        yield Side(THEIRS, "bf16", (batch,))
-    for precision in others:
+    for precision in arguments.precisions:
         yield Side(OURS, precision, tuple(arguments.batches))
-    for batch in arguments.peer_batches:
-        yield Side(COMPILED, "bf16", (batch,))
-    for batch in arguments.peer_batches[1:]:
-        yield Side(THEIRS, "bf16", (batch,))
+    for name in arguments.peers:
+        for batch in arguments.peer_batches:
+            yield Side(name, "bf16", (batch,))
 
 
 def with_floors(row: Row, config: ModelConfig, prompt: int, limits: Ceilings) -> Row:

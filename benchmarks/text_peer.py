@@ -44,7 +44,7 @@ class Peer:
         self._watch()
 
     def warm_up(self, *, compiled: bool) -> None:
-        """Have a step run, and compile it; ``tokens_per_second`` compiles commits itself."""
+        """Have a step run, and compile it."""
         # Leaves a cache as long as it will ever be, for it is compiled for this length.
         self._generate(1, self._canvases, compiled=False, static=compiled)
         for _ in range(2):
@@ -57,8 +57,12 @@ class Peer:
         times, self._marks = self._marks.intervals(), None
         return times[1:]
 
+    def warm_up_commits(self, *, compiled: bool) -> None:
+        """The same of what lies between canvases."""
+        self._generate(_WARM_UP, self._canvases, compiled=compiled, static=compiled)
+
     def tokens_per_second(self, steps: int, *, compiled: bool) -> float:
-        """See ``benchmarks.text_speed.tokens_per_second``."""
+        """See ``benchmarks.text_speed.tokens_per_second``; ``warm_up_commits`` comes before."""
 
         def generate(count: int) -> float:
             return seconds(
@@ -66,7 +70,6 @@ class Peer:
                 lambda: self._generate(steps, count, compiled=compiled, static=compiled),
             )
 
-        self._generate(_WARM_UP, self._canvases, compiled=compiled, static=compiled)
         few, many = generate(1), generate(self._canvases)
         positions = len(self._tokens) * self._config.canvas_length
         return rate((self._canvases - 1) * positions, few, many)
