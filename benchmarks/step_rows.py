@@ -60,7 +60,8 @@ class Case:
 def measure(side: Side, case: Case) -> Iterator[Row]:
     """A side's rows; a batch's comes again when its tokens a second are known too."""
     if side.name == OURS:
-        with torch.inference_mode():
+        # To get ready takes the GPU too, and a few seconds; others compile for minutes meanwhile.
+        with turn(case.lock), torch.inference_mode():
             yield from _measure_ours(side, case)
     else:
         yield from (row for batch in side.batches for row in _measure_theirs(side, batch, case))
@@ -95,13 +96,11 @@ def _ours(side: Side, batch: int, case: Case, weights: TextWeights) -> Iterator[
     network = random_network(weights, config, cache_for(config, batch, positions))
     experts = experts_visited(network, batch, case.prompt)
     stepper = text_stepper(network)
-    with turn(case.lock):
-        step = median(step_times(network, stepper, batch, case.prompt, case.steps))
+    step = median(step_times(network, stepper, batch, case.prompt, case.steps))
     how = "eager" if isinstance(stepper, EagerTextStepper) else "graphs"
     found = {"step": step, "experts": experts, "peak": _peak(weights.device), "how": how}
     yield _row(side, batch, **found)
-    with turn(case.lock):
-        speed = tokens_per_second(network, stepper, batch, case.prompt, case.steps, case.canvases)
+    speed = tokens_per_second(network, stepper, batch, case.prompt, case.steps, case.canvases)
     yield _row(side, batch, speed=speed, **found)
 
 
