@@ -28,7 +28,7 @@ from torch import Tensor
 from benchmarks.common import print_table, write_results
 from engine.kernels import gpu_expert_sum, gpu_weight_product
 from engine.kernels.expert_sum import plain_expert_parts
-from engine.kernels.gpu_weight_tile import Tiles
+from engine.kernels.gpu_tiles import Tiles
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight

@@ -64,27 +64,23 @@ def gpu_denoising_head(
     if not rows:
         return result
     values, cells = logits.values, logits.cells.contiguous()
-    compact, restricted = values.dim() == 2, logits.domain is not None
-    sets, which, *strides = set_arguments(logits)
+    compact = values.dim() == 2
     floats = torch.empty((_FLOATS, rows, parts), device=values.device)
     integers = torch.empty((_INTEGERS, rows, parts), dtype=torch.int32, device=values.device)
     _sweep[(rows, parts)](
         values,
         cells,
-        sets,
-        which,
+        *set_arguments(logits, cells),
         logits.temperature.contiguous(),
         noise.keys.contiguous(),
         noise.steps.contiguous(),
         floats,
         integers,
         *((values.stride(0), 0, values.stride(1)) if compact else values.stride()),
-        *strides,
         logits.length,
         logits.vocabulary,
         logits.softcap,
         compact=compact,
-        restricted=restricted,
         tile=tile,
         tiles=tiles,
         num_warps=warps_for(tile),
@@ -99,7 +95,6 @@ def gpu_denoising_head(
         result.log_sum_exp,
         result.candidate_mass,
         parts,
-        restricted=restricted,
         block=triton.next_power_of_2(parts),
         num_warps=1,
     )
@@ -111,20 +106,28 @@ def warps_for(tile: int) -> int:
     return max(1, min(16, tile // 256))
 
 
-def set_arguments(logits: RawLogits) -> tuple[Tensor, Tensor, int, int]:
-    """Sets as bytes, each position's, and the strides of a set and a token; or what fills in."""
+def set_arguments(logits: RawLogits, cells: Tensor) -> tuple[int, Tensor, Tensor, int, int]:
+    """1 for sets or 0 for none; sets as bytes, each position's, the strides of a set and a token.
+
+    Where there are none, something of the same types fills in. A canvas without sets is to have the
+    same bits beside one with them, so that both must run the same code, and not only the same
+    source: a compiler fuses a product and a sum in one version of it and not in another.
+    """
     if logits.domain is None:
-        return logits.values, logits.cells, 0, 0
+        return 0, cells.view(torch.uint8), cells.view(torch.int32), logits.vocabulary, 1
     sets = logits.domain.sets.view(torch.uint8)
-    return sets, logits.domain.which.contiguous(), sets.stride(0), sets.stride(1)
+    return 1, sets, logits.domain.which.contiguous(), sets.stride(0), sets.stride(1)
 
 
-@triton.jit(do_not_specialize=["length"])
+@triton.jit(do_not_specialize=["restricted", "length"])
 def _sweep(
     logits,
     cells,
+    restricted,
     sets,
     which,
+    sets_row,
+    sets_token,
     temperature,
     keys,
     steps,
@@ -133,13 +136,10 @@ def _sweep(
     logits_row,
     logits_position,
     logits_token,
-    sets_row,
-    sets_token,
     length,
     vocabulary,
     softcap,
     compact: tl.constexpr,
-    restricted: tl.constexpr,
     tile: tl.constexpr,
     tiles: tl.constexpr,
 ):
@@ -148,11 +148,9 @@ def _sweep(
     cell = tl.load(cells + row)
     canvas, position = cell // length, cell % length
     logits += (row if compact else canvas).to(tl.int64) * logits_row + position * logits_position
-    limited = False
-    if restricted:
-        chosen = tl.load(which + cell)
-        limited = chosen >= 0
-        sets += chosen.to(tl.int64) * sets_row
+    chosen = tl.load(which + cell, mask=restricted != 0, other=-1)
+    limited = chosen >= 0
+    sets += tl.maximum(chosen, 0).to(tl.int64) * sets_row
     warmth = tl.load(temperature + canvas)
     key = stream_key(tl.load(keys + canvas), tl.load(steps + canvas), TOKEN)
     key = behind(key, position * vocabulary + part * tiles * tile)
@@ -205,13 +203,9 @@ def _sweep(
     tl.store(floats + 3 * plane + at, best)
     tl.store(integers + at, draft)
     tl.store(integers + plane + at, sampled)
-    if restricted:
-        if not limited:
-            top_of_all = top
-            sums_of_all = sums
-        tl.store(floats + 4 * plane + at, top_of_all)
-        tl.store(floats + 5 * plane + at, tl.sum(sums_of_all, axis=0))
-        tl.store(integers + 2 * plane + at, tl.sum(members, axis=0))
+    tl.store(floats + 4 * plane + at, top_of_all if limited else top)
+    tl.store(floats + 5 * plane + at, tl.sum(sums_of_all if limited else sums, axis=0))
+    tl.store(integers + 2 * plane + at, tl.sum(members, axis=0))
 
 
 @triton.jit
@@ -239,7 +233,6 @@ def _join(
     log_sum_exps,
     masses,
     parts,
-    restricted: tl.constexpr,
     block: tl.constexpr,
 ):
     """What one row's parts come to."""
@@ -266,12 +259,11 @@ def _join(
     tl.store(samples + cell, _first_of(winner, sampled).to(tl.int64))
     tl.store(entropies + cell, tl.maximum(log_total - moment / total, 0.0))
     tl.store(log_sum_exps + cell, top + log_total)
-    if restricted:
-        tops_of_all = tl.load(floats + 4 * plane + at, mask=held, other=ABSENT)
-        sums_of_all = tl.load(floats + 5 * plane + at, mask=held, other=0.0)
-        members = tl.sum(tl.load(integers + 2 * plane + at, mask=held, other=0), axis=0)
-        top_of_all = tl.max(tops_of_all, axis=0)
-        whole = tl.sum(sums_of_all * tl.exp(tops_of_all - top_of_all), axis=0)
-        mass = tl.exp(top - top_of_all) * (total / whole)
-        # None are counted where all are allowed, whose sums may round apart.
-        tl.store(masses + cell, tl.where(members <= 1, 1.0, mass))
+    tops_of_all = tl.load(floats + 4 * plane + at, mask=held, other=ABSENT)
+    sums_of_all = tl.load(floats + 5 * plane + at, mask=held, other=0.0)
+    members = tl.sum(tl.load(integers + 2 * plane + at, mask=held, other=0), axis=0)
+    top_of_all = tl.max(tops_of_all, axis=0)
+    whole = tl.sum(sums_of_all * tl.exp(tops_of_all - top_of_all), axis=0)
+    mass = tl.exp(top - top_of_all) * (total / whole)
+    # None are counted where all are allowed, whose sums may round apart.
+    tl.store(masses + cell, tl.where(members <= 1, 1.0, mass))

@@ -30,9 +30,9 @@ from torch import Tensor
 from engine.kernels.gpu_decoding import FP8
 from engine.kernels.gpu_expert_order import expert_order
 from engine.kernels.gpu_numbers import nearest, tanh
+from engine.kernels.gpu_tiles import Tiles
 from engine.kernels.gpu_weight_tile import (
     KINDS,
-    Tiles,
     as_kernels_read,
     in_tile,
     kept,

@@ -19,7 +19,8 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_routing import gpu_route
-from engine.kernels.gpu_weight_tile import Tiles, in_tile, operand_of
+from engine.kernels.gpu_tiles import Tiles
+from engine.kernels.gpu_weight_tile import in_tile, operand_of
 from engine.precision.precision import Precision
 
 #: Inputs of a part.

@@ -86,23 +86,19 @@ def _write_belief(
 ) -> None:
     """Of so many positions from the ``first`` on; zeros behind the end of the vocabulary."""
     values, compact = logits.values, logits.values.dim() == 2
-    sets, which, *strides = set_arguments(logits)
     _believe[(some, triton.cdiv(belief.shape[1], _TILE))](
         values[first:] if compact else values,
         cells[first:],
-        sets,
-        which,
+        *set_arguments(logits, cells),
         logits.temperature.contiguous(),
         log_sum_exp.contiguous(),
         belief,
         *((values.stride(0), 0, values.stride(1)) if compact else values.stride()),
-        *strides,
         logits.length,
         logits.vocabulary,
         belief.shape[1],
         logits.softcap,
         compact=compact,
-        restricted=logits.domain is not None,
         tile=_TILE,
         num_warps=4,
     )
@@ -136,26 +132,26 @@ def _multiply(
     )
 
 
-@triton.jit(do_not_specialize=["length"])
+@triton.jit(do_not_specialize=["restricted", "length"])
 def _believe(
     logits,
     cells,
+    restricted,
     sets,
     which,
+    sets_row,
+    sets_token,
     temperature,
     log_sum_exp,
     belief,
     logits_row,
     logits_position,
     logits_token,
-    sets_row,
-    sets_token,
     length,
     vocabulary,
     width,
     softcap,
     compact: tl.constexpr,
-    restricted: tl.constexpr,
     tile: tl.constexpr,
 ):
     """A tile of one position's belief."""
@@ -166,11 +162,10 @@ def _believe(
     canvas, position = cell // length, cell % length
     logits += (row if compact else canvas).to(tl.int64) * logits_row + position * logits_position
     raw = tl.load(logits + tokens.to(tl.int64) * logits_token, mask=held, other=0.0)
-    if restricted:
-        chosen = tl.load(which + cell)
-        if chosen >= 0:
-            at = sets + chosen.to(tl.int64) * sets_row + tokens.to(tl.int64) * sets_token
-            held = held & (tl.load(at, mask=held, other=0) != 0)
+    chosen = tl.load(which + cell, mask=restricted != 0, other=-1)
+    if chosen >= 0:
+        at = sets + chosen.to(tl.int64) * sets_row + tokens.to(tl.int64) * sets_token
+        held = held & (tl.load(at, mask=held, other=0) != 0)
     warmth = tl.load(temperature + canvas)
     if belief.dtype.element_ty == tl.float32:
         x = scaled(raw, softcap, warmth)

@@ -120,12 +120,12 @@ def head() -> Iterator[Case]:
     sizes = {"tile": gpu_denoising_head._TILE, "tiles": gpu_denoising_head._TILES}
     for dtype in ("bf16", "fp32"):
         for flags in (True, False):
-            chosen = sizes | {"compact": flags, "restricted": flags, "logits_token": 1}
+            chosen = sizes | {"compact": flags, "logits_token": 1}
             chosen |= {"sets_token": 1}
             warps = gpu_denoising_head.warps_for(gpu_denoising_head._TILE)
             yield gpu_denoising_head._sweep, types | {"logits": f"*{dtype}"}, chosen, warps
     for flags in (True, False):
-        yield gpu_denoising_head._join, types, {"restricted": flags, "block": 8 if flags else 1}, 1
+        yield gpu_denoising_head._join, types, {"block": 8 if flags else 1}, 1
 
 
 def embedding() -> Iterator[Case]:
@@ -136,7 +136,7 @@ def embedding() -> Iterator[Case]:
         name = "bf16" if dtype == torch.bfloat16 else "fp32"
         types |= dict.fromkeys(("logits", "belief", "table", "embedded"), f"*{name}")
         for flags in (True, False):
-            chosen = {"compact": flags, "restricted": flags, "tile": gpu_soft_embedding._TILE}
+            chosen = {"compact": flags, "tile": gpu_soft_embedding._TILE}
             chosen |= {"logits_token": 1, "sets_token": 1}
             yield gpu_soft_embedding._believe, dict(types), chosen, 4
             chosen = {"whole": flags, "operand": OPERANDS[dtype], "table_dimension": 1}

@@ -15,6 +15,8 @@ DTYPES = (torch.float32, torch.bfloat16)
 #: which the softcap is made, is good to 2e-7.
 NEAR = 1e-5 if DEVICE.type == "cpu" else 3e-5
 SOFTCAP = 30.0
+#: Of sums of fp8 products, which Hopper's tensor cores add with some 13 bits.
+FP8_SUMS = 1e-6 if DEVICE.type == "cpu" else 4e-3
 Head = tuple[RawLogits, Tensor, CounterNoise]
 
 
