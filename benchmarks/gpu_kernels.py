@@ -1,7 +1,8 @@
 """Milliseconds of each Triton kernel on a GPU, beside the PyTorch function that it equals.
 
-At the sizes of DiffusionGemma 26B-A4B, bfloat16. Each side is run alone on a flushed cache; figures
-are medians. Columns:
+At the sizes of DiffusionGemma 26B-A4B, bfloat16. Each side is run alone on a flushed cache; what
+takes less than some 50 us is bound by its launches from Python, which a recorded step does without.
+Figures are medians. Columns:
 
   case         what is special: restricted positions, a kind of layer, a precision
   rows         tokens; after a pass, free positions

@@ -14,7 +14,7 @@ from engine.config import ModelConfig
 from engine.model import parameter_shapes
 from engine.precision.precision import Precision
 from engine.precision.quantization import Quantization, is_quantized
-from engine.text.capacity import encoding_bytes, step_bytes
+from engine.text.capacity import encoding_bytes, steps_bytes
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes
 
@@ -121,7 +121,7 @@ def workspace_bytes(config: ModelConfig, precision: Precision, sizes: CacheSizes
     dtype = activations(precision)
     return {
         "cache": sizes.bytes(config, dtype),
-        "steps": 2 * sizes.sequences * step_bytes(config, dtype),
+        "steps": 2 * steps_bytes(config, dtype, sizes.sequences),
         "encoding": 2 * encoding_bytes(config, dtype, Chunks.on(torch.device("cuda"))),
     }
 

@@ -136,7 +136,7 @@ def tokens_per_second(
         device = network.weights.device
         return seconds(device, lambda: generate(network, stepper, **sizes))
 
-    taken(1)  # the warm-up
+    taken(2)  # the warm-up, a commit included, which is recorded when it first comes
     few, many = taken(1), taken(canvases)
     return rate((canvases - 1) * batch * network.config.canvas_length, few, many)
 

@@ -1,14 +1,15 @@
 """``engine.kernels.soft_embedding`` in Triton: beliefs in the table's dtype, then one product.
 
 A first kernel writes exp(x - log-sum-exp) of each logit, rounded as the reference rounds it, for at
-most ``_ROWS`` positions at a time; a second multiplies them with the table. To make the belief in
+most ``ROWS`` positions at a time; a second multiplies them with the table. To make the belief in
 the product itself, as it is used, was tried first: each of 11 tiles of dimensions has to make it
 anew, and what that takes of registers and of the loop leaves the tensor cores idle three quarters
 of the time, 2.4 ms on an H200 for one canvas.
 
 The vocabulary is cut in parts, whose sums a third kernel adds in order, without atomics, so that a
 canvas gives the same every time and in any batch: parts and tiles depend on the sizes of the table
-alone.
+alone. With 6 parts and 11 tiles of 256 dimensions there are 132 programs for every 256 rows, one
+for each multiprocessor of an H200.
 
 At 256 rows, V = 262,144 and D = 2816 in bfloat16 the product is 378 GFLOP, 0.48 ms at 790 TFLOPS,
 and reads the table's 1.48 GB, 0.35 ms at 4.3 TB/s. The belief is 134 MB, written and read, 60 us,
@@ -30,14 +31,10 @@ from torch import Tensor
 from engine.kernels.gpu_denoising_head import set_arguments
 from engine.kernels.gpu_numbers import ABSENT, INTERPRETED, nearest, roughly_scaled, scaled
 from engine.kernels.raw_logits import RawLogits
+from engine.kernels.soft_embedding import PARTS, ROWS
 
 #: Rows, dimensions and tokens of a tile, by the dtype of the table.
 TILES = {torch.bfloat16: (128, 256, 64), torch.float32: (64, 64, 32)}
-#: Of the vocabulary: with 11 tiles of 256 dimensions, 132 programs for every 256 rows, one for each
-#: multiprocessor of an H200.
-PARTS = 6
-#: Positions whose beliefs are held at a time, at most: half a gigabyte of them in bfloat16.
-ROWS = 1024
 #: Tokens of a program that believes.
 _TILE = 2048
 _WARPS, _STAGES = 8, 3

@@ -9,6 +9,11 @@ from engine.kernels.raw_logits import RawLogits
 from engine.kernels.triton_device import on_device_of, runs_triton
 from engine.sampler import believe
 
+#: Positions whose beliefs are held at a time on a GPU, at most: half a gigabyte of the 26B's.
+ROWS = 1024
+#: Parts of the vocabulary, whose sums are held as well.
+PARTS = 6
+
 
 def soft_embedding(logits: RawLogits, log_sum_exp: Tensor, held: Tensor, table: Tensor) -> Tensor:
     """The mean of the tokens' embeddings, weighted with the belief: [B, L, D], like ``table``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.config import ConfigError, ModelConfig
+from engine.kernels.soft_embedding import PARTS, ROWS
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes
 
@@ -52,9 +53,10 @@ def capacity(
     # Recorded steps and passes take their memory from one pool, eager ones from another. Half of
     # all is for steps at most, so that there is always some for what they read.
     memory = free - 2 * encoding_bytes(config, dtype, chunks)
-    step = 2 * step_bytes(config, dtype)
-    sequences = max(1, min(max_batch, memory // 2 // step))
-    left = memory - sequences * step
+    counts = range(max_batch, 1, -1)
+    half = memory // 2
+    sequences = next((n for n in counts if 2 * steps_bytes(config, dtype, n) <= half), 1)
+    left = memory - 2 * steps_bytes(config, dtype, sequences)
     return CacheSizes.within(config, dtype, left, sequences, context)
 
 
@@ -76,13 +78,22 @@ def _context(config: ModelConfig, chosen: int | None) -> int:
     return min(chosen or most, most)
 
 
-def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
-    """Bytes that a denoising step of one canvas takes at its widest.
+def steps_bytes(config: ModelConfig, dtype: torch.dtype, canvases: int) -> int:
+    """Bytes that a denoising step of so many canvases takes at its widest."""
+    return canvases * step_bytes(config, dtype) + belief_bytes(config, dtype, canvases)
 
-    They are its logits, the beliefs that are made of them, its activations and its domains, of
-    which a request may bring ``_FLAGS``. A large batch takes less, for beliefs are made of some
-    positions at a time.
+
+def step_bytes(config: ModelConfig, dtype: torch.dtype) -> int:
+    """Bytes of a denoising step that each canvas takes.
+
+    They are its logits, its activations and its domains, of which a request may bring ``_FLAGS``.
     """
-    floats = 2 * config.vocab_size + _ACTIVATIONS * config.hidden_size
-    sums = 6 * config.hidden_size * torch.float32.itemsize  # of soft embeddings, in parts
-    return config.canvas_length * (floats * dtype.itemsize + sums) + _FLAGS
+    floats = config.vocab_size + _ACTIVATIONS * config.hidden_size
+    return config.canvas_length * floats * dtype.itemsize + _FLAGS
+
+
+def belief_bytes(config: ModelConfig, dtype: torch.dtype, canvases: int) -> int:
+    """Bytes of the beliefs that a step of so many canvases holds at a time, and of their sums."""
+    rows = min(ROWS, canvases * config.canvas_length)
+    sums = PARTS * config.hidden_size * torch.float32.itemsize
+    return rows * (config.vocab_size * dtype.itemsize + sums)

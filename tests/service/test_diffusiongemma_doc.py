@@ -25,7 +25,7 @@ from engine.generation import GenerationParams
 from engine.model import parameter_shapes
 from engine.precision.precision import Precision
 from engine.precision.quantization import Quantization, is_quantized
-from engine.text.capacity import capacity, encoding_bytes, step_bytes
+from engine.text.capacity import belief_bytes, capacity, encoding_bytes, step_bytes
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import PAGE as POSITIONS
 from engine.text.kv_cache import CacheSizes, page_bytes
@@ -140,6 +140,8 @@ def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
     assert (
         f"logits, activations and domains | {step_bytes(config, BFLOAT16) / 1e6:.1f} MB |" in TEXT
     )
+    one, most = (belief_bytes(config, BFLOAT16, count) / 1e6 for count in (1, 64))
+    assert f"its beliefs | {one:.1f} MB, of all canvases at most {most:.1f} MB |" in TEXT
 
 
 @pytest.mark.parametrize("free", [8, 30, 90])

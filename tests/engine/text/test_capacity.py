@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.config import ConfigError, ModelConfig
-from engine.text.capacity import capacity, encoding_bytes, step_bytes
+from engine.text.capacity import capacity, encoding_bytes, steps_bytes
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes, page_bytes
 from tests.engine.factories import plain_model
@@ -35,7 +35,7 @@ def test_steps_passes_and_pages_fit_into_what_is_free(
 ) -> None:
     free = gigabytes * 10**9
     sizes = with_free(monkeypatch, config, free)
-    steps = 2 * sizes.sequences * step_bytes(config, BFLOAT16)
+    steps = 2 * steps_bytes(config, BFLOAT16, sizes.sequences)
     passes = 2 * encoding_bytes(config, BFLOAT16, CHUNKS)
     taken = sizes.bytes(config, BFLOAT16) + steps + passes
     assert 0.5 * free < taken <= 0.92 * free
