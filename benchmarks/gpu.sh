@@ -4,13 +4,15 @@
 #   benchmarks/gpu.sh [tests] [kernel_tests] [gpu_kernels] [memory] [step_time]
 #
 # Without arguments all but kernel_tests, which are those of the interpreter, on the GPU, and compile
-# for minutes. step_time gets the time that the others leave. Needs a Python with torch, triton,
+# for minutes. step_time gets the time that the others leave; to compile transformers for one batch
+# takes it some three minutes, beside which the rest is measured. Needs a Python with torch, triton,
 # NumPy and, for the comparison, transformers; nothing is installed. Variables:
 #
 #   OUT      folder of JSON and logs (benchmarks/results)
 #   SECONDS_IN_ALL   for everything (590)
 #   PYTHON   (python3)
 #   STEP_TIME   more options of benchmarks.step_time
+#   WORKERS  that run tests beside each other, where pytest-xdist is installed (8)
 #
 # What fails does not stop the rest. The exit status is 0 where all went well, 1 otherwise.
 set -u
@@ -49,6 +51,10 @@ run() { # name, seconds at most, command...
 # What pyproject.toml sets for pytest is for plugins that may not be here, and for warnings of other
 # versions than these.
 pytest=("$python" -m pytest -o addopts= -o filterwarnings=default -p no:cacheprovider -q --tb=short)
+# Most of their time is compilation, which cores share where pytest-xdist is there.
+if "$python" -c 'import xdist' 2>/dev/null; then
+    pytest+=(-n "${WORKERS:-8}")
+fi
 
 gpu_tests() {
     if "$python" -c 'import pytest, hypothesis, safetensors' 2>/dev/null; then

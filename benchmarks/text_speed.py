@@ -43,7 +43,7 @@ def step_times(
 ) -> list[float]:
     """Milliseconds from the start of a step to the start of the next, after a warm-up."""
     marks = Marks(network.weights.device)
-    with _Steps(network, batch, prompt) as canvases:
+    with Steps(network, batch, prompt) as canvases:
         for _ in range(_WARM_UP):
             canvases.take(stepper)
         for _ in range(steps):
@@ -65,7 +65,7 @@ def experts_visited(network: TextNetwork, batch: int, prompt: int) -> float:
 
     # The second step, which is conditioned on what the first one believed, as all others are. All
     # canvases together, also where the eager stepper takes one after another.
-    with _Steps(network, batch, prompt) as steps:
+    with Steps(network, batch, prompt) as steps:
         steps.take(EagerTextStepper(network))
         with mock.patch.object(network_module, "choose_experts", watched):
             state, around = steps.state, steps.around
@@ -73,7 +73,7 @@ def experts_visited(network: TextNetwork, batch: int, prompt: int) -> float:
     return mean(visited)
 
 
-class _Steps:
+class Steps:
     """Canvases after prompts, all positions free, that never end."""
 
     def __init__(self, network: TextNetwork, batch: int, prompt: int) -> None:
@@ -99,7 +99,7 @@ class _Steps:
         self.state = first_text_state(requests, config.canvas_length, embeddings)
         self.around = Surroundings.of(Past(nothing + prompt, pages), self.state.free, None)
 
-    def __enter__(self) -> _Steps:
+    def __enter__(self) -> Steps:
         return self
 
     def __exit__(self, *_: object) -> None:
