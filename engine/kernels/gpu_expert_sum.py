@@ -93,8 +93,9 @@ def gpu_expert_parts(
         "in_tile": in_tile(precision, x.dtype),
         **chosen_tiles.options(),
     }
+    taken, row_scales = _taken(x, precision)
     _gate_up[(triton.cdiv(size, chosen_tiles.out // 2), row_tiles)](
-        *kept(gate_up, x.dtype), *_taken(x, precision), order, plan, inner, x.stride(0), k, size,
+        *kept(gate_up, x.dtype), taken, row_scales, order, plan, inner, taken.stride(0), k, size,
         hidden=hidden, whole=size % (chosen_tiles.out // 2) == 0, **shared,
     )  # fmt: skip
     _down[(triton.cdiv(hidden, chosen_tiles.out), row_tiles)](
