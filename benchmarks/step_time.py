@@ -10,16 +10,17 @@ Columns:
   ms/step        median from the start of a step to the start of the next
   tok/s          of whole canvases, each with its commit
   GB, TFLOP      what a step must move and compute at the least; see benchmarks/text_cost.py
-  memory ms, arithmetic ms    the times that these take at the ceilings measured in this run
+  memory ms, arithmetic ms    the times that these take at the ceilings measured in this run, in
+                 bfloat16 whatever the precision; products in fp8 could take half as long
   of floor       the larger of the two over ms/step
   experts        of a layer that a step visits, on average
   peak GB        of device memory, weights included
   note           what failed, or was left out
 
 Each side and precision runs in a process of its own on a GPU, so that what fails takes nothing with
-it. Where there is memory for both, transformers compiles beside our measurements; only one process
-measures at a time. Needs torch, triton and, for its side, transformers. Writes
-benchmarks/results/step_time.json after every row.
+it. Where there is memory for both, transformers is loaded, warmed up and compiled beside our
+measurements, which share the GPU with it then; only one process measures at a time. Needs torch,
+triton and, for its side, transformers. Writes benchmarks/results/step_time.json after every row.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ best token with and without noise. A second kernel joins a row's parts. Parts de
 that a canvas never depends on its batch, and are many, so that one canvas fills a GPU.
 
 At 256 rows of V = 262,144 it reads 134 MB of bfloat16 logits, sets of 262 KB from the cache, and
-writes 150 KB: 32 us at 4.2 TB/s. What binds is instructions, some 60 a logit. A third of them hash
+writes 80 KB: 32 us at 4.2 TB/s. What binds is instructions, some 60 a logit. A third of them hash
 a counter, which is only in tiles whose likeliest token could still win with the largest noise there
 is; two logarithms, as many again, are taken only in tiles where a token could win if its -log(u)
 were 1 - u, which is less: about one tile after 1, 2, 4, 8 others where logits are flat. Neither

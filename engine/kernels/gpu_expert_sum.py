@@ -6,7 +6,7 @@
 3. Down, times the router's weight, written to the assignment's own place: [T, k, D].
 
 1 also lists the tiles of rows that each expert has for 2 and 3. The grid has as many as there could
-be, T k / tile + E, and those that are too many end at once.
+be, T k / tile + E at most, and those that are too many end at once.
 
 At T = 256 with k = 8 of 128 experts an expert has 16 rows, so that tiles have 32, and all weights
 are read about once: 1.5 GB in bfloat16, 0.35 ms a layer at 4.3 TB/s, 0.4 GB in int4. At T = 8192 it
@@ -14,7 +14,8 @@ has 512, tiles have 128, and it is 780 GFLOP a layer, 1 ms at 790 TFLOPS. What l
 kernels is 3 + 12 MB for T = 256. The tile of rows is chosen by T k / E; it does not change a row's
 bits, as ``engine.kernels.gpu_weight_tile`` says, nor does which rows share a tile.
 
-How near the reference: rounded wherever it rounds.
+How near the reference: rounded wherever it rounds; sums as ``engine.kernels.gpu_weight_product``
+has them.
 """
 
 from __future__ import annotations
@@ -93,8 +94,9 @@ def gpu_expert_parts(
         "in_tile": in_tile(precision, x.dtype),
         **chosen_tiles.options(),
     }
+    taken, row_scales = _taken(x, precision)
     _gate_up[(triton.cdiv(size, chosen_tiles.out // 2), row_tiles)](
-        *kept(gate_up, x.dtype), *_taken(x, precision), order, plan, inner, x.stride(0), k, size,
+        *kept(gate_up, x.dtype), taken, row_scales, order, plan, inner, taken.stride(0), k, size,
         hidden=hidden, whole=size % (chosen_tiles.out // 2) == 0, **shared,
     )  # fmt: skip
     _down[(triton.cdiv(hidden, chosen_tiles.out), row_tiles)](

@@ -36,7 +36,7 @@ def _round(x, values, scales, x_row, size, share: tl.constexpr, block: tl.conste
     at = tl.arange(0, block)
     held = at < size
     exact = tl.load(x + row * x_row + at, mask=held, other=0.0).to(tl.float32)
-    most = tl.max(tl.abs(exact), axis=0)
-    scale = tl.where(most == 0, 1.0, most * share)
+    scale = tl.max(tl.abs(exact), axis=0) * share
+    scale = tl.where(scale == 0, 1.0, scale)
     tl.store(values + row * size + at, nearest_fp8(tl.div_rn(exact, scale)), mask=held)
     tl.store(scales + row, scale)

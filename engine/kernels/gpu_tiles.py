@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tiles:
-    """How a program cuts its work; ``out``, ``rows`` and ``inputs`` are powers of two.
+    """How a program cuts its work; ``out`` and ``rows`` are powers of two.
 
     Attributes:
         out: outputs; a multiple of 64 for tensor cores.

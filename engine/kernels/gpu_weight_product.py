@@ -9,7 +9,9 @@ tiles run through 8 tiles of rows before the next outputs, which keeps both side
 depend on the tiles.
 
 How near the reference: in float32, sums in another order. In bfloat16 the reference rounds weights
-after they are scaled, 2^-9 of each, where here they are exact; both round the result once.
+after they are scaled, 2^-9 of each, where here they are exact; both round the result once. In fp8
+both take the same rounded rows, but Hopper's tensor cores add their products with some 13 bits:
+4e-3 of the largest result.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ _FLOAT32 = (Tiles(64, 16, 4, 4),)
 #: Programs that leave few of an H200's 132 multiprocessors idle.
 _ENOUGH = 88
 #: Tiles of rows that are run through before the next outputs.
-_BAND = 8
+_BAND = tl.constexpr(8)
 
 
 def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None) -> Tensor:
@@ -132,10 +134,10 @@ def _product(
 ):
     program = tl.program_id(0)
     row_tiles, out_tiles = tl.cdiv(rows, row_tile), tl.cdiv(outputs, out_tile)
-    band = program // (_BAND_TILES * out_tiles)
-    in_band = tl.minimum(row_tiles - band * _BAND_TILES, _BAND_TILES)
-    within = program - band * _BAND_TILES * out_tiles
-    row = (band * _BAND_TILES + within % in_band) * row_tile + tl.arange(0, row_tile)
+    band = program // (_BAND * out_tiles)
+    in_band = tl.minimum(row_tiles - band * _BAND, _BAND)
+    within = program - band * _BAND * out_tiles
+    row = (band * _BAND + within % in_band) * row_tile + tl.arange(0, row_tile)
     out = (within // in_band) * out_tile + tl.arange(0, out_tile)
     row, out = row.to(tl.int64), out.to(tl.int64)
     row_held, out_held = row < rows, out < outputs
@@ -162,6 +164,3 @@ def _product(
     result = tl.trans(nearest(total, y.dtype.element_ty))
     at = row[:, None] * outputs + out[None, :]
     tl.store(y + at, result, mask=row_held[:, None] & out_held[None, :])
-
-
-_BAND_TILES = tl.constexpr(_BAND)

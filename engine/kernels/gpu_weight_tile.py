@@ -11,9 +11,9 @@ compiles the kernels sees that there is no other instruction, and tests on a GPU
 is cut by its size alone, in order, and nothing is added atomically. float32 is multiplied by no
 tensor core, and has one tile.
 
-Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32, of all inputs,
-of a group of int4, of a block of int8. fp8 is multiplied as it is,
-with rows in fp8 (``engine.kernels.row_rounding``).
+Decoding is exact (``engine.kernels.gpu_decoding``). Scales multiply sums in float32: of a group of
+int4, of a block of int8, of all inputs in fp8, which is multiplied as it is with rows in fp8
+(``engine.kernels.row_rounding``).
 
 A product whose left side lies in registers must be waited for before the loop writes into them
 again. Triton 3.6 and 3.7 leave that wait out where the sum is carried from such a product to the

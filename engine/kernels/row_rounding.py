@@ -18,7 +18,8 @@ SHARE = 1 / 448
 def rounded_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """float8_e4m3fn [T, K] and float32 [T]; a row is about the product of its two.
 
-    The largest number of a row becomes 448 or -448. A row of zeros has scale 1.
+    The largest number of a row becomes 448 or -448. Where a scale
+    would be 0, as of a row of zeros, it is 1.
 
     Args:
         x: [T, K], float32 or bfloat16.
@@ -35,7 +36,8 @@ def plain_rounded_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """See ``rounded_rows``."""
     exact = x.float()
     largest = exact.abs().amax(dim=1) if x.numel() else exact.new_zeros(len(x))
-    scales = torch.where(largest == 0, torch.ones_like(largest), largest * SHARE)
+    scales = largest * SHARE
+    scales = torch.where(scales == 0, torch.ones_like(scales), scales)
     return (exact / scales[:, None]).to(torch.float8_e4m3fn), scales
 
 

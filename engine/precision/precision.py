@@ -59,7 +59,7 @@ class Precision(enum.Enum):
         """Complain of a number of inputs that cannot be packed into 16 bits.
 
         Raises:
-            ValueError: it is no multiple of 4 for int4, of 2 for int8 and fp8.
+            ValueError: it is no multiple of 4 for int4, of 2 for int8.
         """
         together = _TOGETHER.get(self, 1)
         if inputs % together:
@@ -68,7 +68,7 @@ class Precision(enum.Enum):
             )
 
 
-_TOGETHER = {Precision.INT4: 4, Precision.INT8: 2, Precision.FP8: 2}
+_TOGETHER = {Precision.INT4: 4, Precision.INT8: 2}
 _DTYPES = {
     Precision.FLOAT32: torch.float32,
     Precision.BFLOAT16: torch.bfloat16,

@@ -155,6 +155,13 @@ def test_strides_and_dtypes_of_weights_do_not_matter() -> None:
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("precision", Precision)
+def test_tokens_may_lie_apart(precision: Precision) -> None:
+    visit = random_visit((6, 4, 2, 24, 12), precision, torch.bfloat16)
+    apart = replace(visit, x=torch.cat((visit.x, visit.x), dim=1)[:, :24])
+    assert torch.equal(apart.found(), visit.found())
+
+
 def test_no_tokens_make_none() -> None:
     visit = random_visit((3, 4, 2, 24, 12), Precision.INT8, torch.bfloat16)
     assert visit.found(slice(0, 0)).shape == (0, 2, 24)

@@ -42,3 +42,11 @@ def test_rows_do_not_see_each_other() -> None:
     some, own = rounded_rows(x[3:5])
     assert torch.equal(some.float(), values[3:5].float())
     assert torch.equal(own, scales[3:5])
+
+
+def test_a_row_too_small_for_a_scale_is_zeros() -> None:
+    x = torch.tensor([[1e-44, -3e-43, 0.0], [1.0, 0.5, 0.0]], device=DEVICE)
+    for values, scales in (rounded_rows(x), plain_rounded_rows(x)):
+        assert scales[0] == 1
+        assert not values[0].float().any()
+        assert values[1].float().tolist() == [448.0, 224.0, 0.0]

@@ -92,6 +92,11 @@ def test_the_rows_may_be_strided() -> None:
             assert torch.equal(weight_product(strided, weight), weight_product(x, weight))
 
 
+def test_rows_in_fp8_may_have_any_number_of_inputs() -> None:
+    x, weight = random_product(5, 20, 133, Precision.FP8, torch.bfloat16)
+    assert_near(weight_product(x, weight), plain_weight_product(x, weight), weight.precision)
+
+
 def test_a_band_of_tiles_is_not_left_out() -> None:
     x, weight = random_product(300, 40, 16, Precision.INT8, torch.float32)
     found = gpu_weight_product(x, weight, tiles=Tiles(16, 16, 1))

@@ -128,7 +128,7 @@ def test_pairs_are_half_a_block_apart() -> None:
 
 @pytest.mark.parametrize(
     ("precision", "inputs", "together"),
-    [(Precision.INT4, 6, 4), (Precision.INT8, 7, 2), (Precision.FP8, 7, 2)],
+    [(Precision.INT4, 6, 4), (Precision.INT8, 7, 2)],
 )
 def test_inputs_that_cannot_be_packed_are_refused(
     precision: Precision, inputs: int, together: int

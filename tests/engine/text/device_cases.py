@@ -268,7 +268,7 @@ def run(
 
 def cases(device: torch.device) -> Iterator[tuple[str, Callable[[], None]]]:
     """Every case by name."""
-    floats, kept = (Precision.FLOAT32, Precision.BFLOAT16), (Precision.INT4,)
+    floats, kept = (Precision.FLOAT32, Precision.BFLOAT16), (Precision.FP8, Precision.INT4)
     for precision in (*floats, *kept):
         own = device, precision
         yield (

@@ -14,7 +14,7 @@ from tests.engine.text import device_cases
 from tests.engine.text.test_graphs import Rerun
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
-MAIN = (Precision.FLOAT32, Precision.BFLOAT16, Precision.INT4)
+MAIN = (Precision.FLOAT32, Precision.BFLOAT16, Precision.FP8, Precision.INT4)
 #: In fp8 rows are rounded too, and not only weights.
 WEIGHT_ONLY = (Precision.INT8, Precision.INT4)
 
