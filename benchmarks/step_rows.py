@@ -119,7 +119,9 @@ def _theirs(side: Side, batch: int, case: Case) -> Iterator[Row]:
 
     device, compiled = torch.device(case.device), side.name == COMPILED
     sizes = {"batch": batch, "prompt": case.prompt, "canvases": case.canvases}
-    peer = Peer(SIZES[case.size], device, **sizes)
+    with turn(case.lock):
+        peer = Peer(SIZES[case.size], device, **sizes)
+        peer.prepare(static=compiled)
     peer.warm_up(compiled=compiled)
     with turn(case.lock):
         step = median(peer.step_times(case.steps, compiled=compiled))

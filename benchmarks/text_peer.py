@@ -43,10 +43,15 @@ class Peer:
         self._marks: Marks | None = None
         self._watch()
 
+    def prepare(self, *, static: bool) -> None:
+        """Generate once, not compiled.
+
+        Leaves a static cache as long as it will ever be, for steps are compiled for this length.
+        """
+        self._generate(1, self._canvases, compiled=False, static=static)
+
     def warm_up(self, *, compiled: bool) -> None:
-        """Have a step run, and compile it."""
-        # Leaves a cache as long as it will ever be, for it is compiled for this length.
-        self._generate(1, self._canvases, compiled=False, static=compiled)
+        """Have a step run, and compile it, which leaves the device idle most of the time."""
         for _ in range(2):
             self._generate(_WARM_UP, 1, compiled=compiled, static=compiled)
 

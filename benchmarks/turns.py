@@ -40,7 +40,7 @@ def merged(streams: Sequence[Iterator[Item]]) -> Iterator[Item]:
             found.put(error)
         found.put(None)
 
-    threads = [threading.Thread(target=run, args=(stream,)) for stream in streams]
+    threads = [threading.Thread(target=run, args=(stream,), daemon=True) for stream in streams]
     for thread in threads:
         thread.start()
     failed: list[Exception] = []

@@ -24,6 +24,8 @@ KEY = "quantization"
 QUANTIZED = {p.value: p for p in (Precision.INT4, Precision.INT8, Precision.FP8)}
 
 _MODULES = ("self_attn.", "mlp.", "self_conditioning.", "experts.")
+#: As inputs do, or as a module of ``engine.precision`` says.
+_ORDERS = {Precision.FP8: "inputs", Precision.INT8: "pairs", Precision.INT4: "nibbles"}
 _STORED_DTYPES = {Precision.FP8: "F8_E4M3", Precision.INT8: "I8", Precision.INT4: "U8"}
 Shape = tuple[int, ...]
 
@@ -43,7 +45,7 @@ class Quantization:
         """What a ``config.json``, found good otherwise, says; None for weights that are floats.
 
         Raises:
-            ConfigError: a precision or a group that there is not.
+            ConfigError: a precision, a group or an order that there is not.
         """
         entry = json.loads(path.read_text(encoding="utf-8")).get(KEY)
         if entry is None:
@@ -56,6 +58,11 @@ class Quantization:
         found = cls(QUANTIZED[name])
         if group != found.group:
             raise ConfigError(f"{KEY}.group: got {group!r}, accepted for {name}: {found.group}")
+        if entry.get("order") != found.order:
+            raise ConfigError(
+                f"{KEY}.order: got {entry.get('order')!r}, accepted for {name}: {found.order!r}; "
+                "quantise the checkpoint again"
+            )
         return found
 
     @property
@@ -64,13 +71,18 @@ class Quantization:
         return GROUP if self.precision is Precision.INT4 else None
 
     @property
+    def order(self) -> str:
+        """In which values of an output lie."""
+        return _ORDERS[self.precision]
+
+    @property
     def stored_dtype(self) -> str:
         """Of values, in the spelling of safetensors."""
         return _STORED_DTYPES[self.precision]
 
     def to_json(self) -> dict[str, Any]:
         """What ``config.json`` says."""
-        return {"precision": self.precision.value, "group": self.group}
+        return {"precision": self.precision.value, "group": self.group, "order": self.order}
 
     def stored_shapes(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
         """What is stored in place of parameters of these names and shapes, in order."""

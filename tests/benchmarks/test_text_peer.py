@@ -20,6 +20,7 @@ def test_it_denoises_with_as_many_weights_as_this_engine() -> None:
     scalars = 2 * config.num_hidden_layers  # which are buffers there
     assert sum(x.numel() for x in held.values()) == parameters(config) - scalars
     assert all(x.isfinite().all() for x in peer._model.state_dict().values())
+    peer.prepare(static=False)
     peer.warm_up(compiled=False)
     times = peer.step_times(4, compiled=False)
     assert len(times) == 2

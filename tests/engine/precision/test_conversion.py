@@ -74,7 +74,11 @@ def test_what_is_said_of_it_lies_beside(source: Path, tmp_path: Path) -> None:
     assert 0.05 < said["relative_error"] < 0.1
     assert said["relative_errors"]["layers.1.experts.down_proj"] > 0
     config = json.loads((tmp_path / "config.json").read_text())
-    assert config.pop("quantization") == {"precision": "int4", "group": 128}
+    assert config.pop("quantization") == {
+        "precision": "int4",
+        "group": 128,
+        "order": "nibbles",
+    }
     assert config == json.loads((source / "config.json").read_text())
 
 
@@ -193,6 +197,10 @@ def test_inputs_that_cannot_be_packed_are_refused_by_name(tmp_path: Path) -> Non
         (
             {"precision": "fp8", "group": 32},
             "quantization.group: got 32, accepted for fp8: None",
+        ),
+        (
+            {"precision": "fp8", "group": None},
+            "quantization.order: got None, accepted for fp8: 'inputs'; quantise the checkpoint again",
         ),
     ],
 )
