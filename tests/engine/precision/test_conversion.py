@@ -200,7 +200,7 @@ def test_inputs_that_cannot_be_packed_are_refused_by_name(tmp_path: Path) -> Non
         ),
         (
             {"precision": "fp8", "group": None},
-            "quantization.order: got None, accepted for fp8: 'inputs'; quantise the checkpoint again",
+            "quantization.order: got None, accepted for fp8: 'inputs'; quantise the checkpoint",
         ),
     ],
 )
