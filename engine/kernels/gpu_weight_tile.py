@@ -255,8 +255,8 @@ def _add_group(
 ):
     """Add a group of int4, each of whose ``quarter`` times 16 bits holds one of each quarter."""
     first, second, third, fourth = decoded_quarters(_packed(fours_at, quarter, width), operand)
-    # One after another, so that one is decoded while another is multiplied: with one product of all
-    # four a step of the 26B took a tenth longer on an H200.
+    # One after another, so that one is decoded while another is multiplied: one product of all four
+    # seemed slower on an H200.
     part = tl.zeros(total.shape, total.dtype)
     part = _add_part(part, first, x_at, row_held, quarter, width)
     part = _add_part(part, second, x_at + quarter, row_held, quarter, width)
