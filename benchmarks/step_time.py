@@ -18,8 +18,8 @@ Columns:
   note           what failed, or was left out
 
 Each side and precision runs in a process of its own on a GPU, so that what fails takes nothing with
-it. Where there is memory for both, transformers is loaded, warmed up and compiled beside our
-measurements, which share the GPU with it then; only one process measures at a time. Needs torch,
+it. Only one process loads weights or measures at a time; where there is memory for both,
+transformers compiles beside our measurements, and takes some of the GPU now and then. Needs torch,
 triton and, for its side, transformers. Writes benchmarks/results/step_time.json after every row.
 """
 
@@ -131,7 +131,7 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--lock", default="", help="a file; who holds it measures alone")
     arguments = parser.parse_args()
-    if arguments.beside and not arguments.lock:
+    if arguments.beside and not (arguments.lock or arguments.side):
         arguments.lock = str(Path(tempfile.mkdtemp()) / "lock")
     return arguments
 
