@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchmarks.device_time import Marks, rate, seconds
 from benchmarks.text_model import fill
 from engine.config import ModelConfig
+from engine.config_json import config_to_json
 
 #: Above 0, as it must be, and below the entropy of any step of random weights.
 _NEVER = 1e-30
@@ -112,7 +113,7 @@ def _random_model(config: ModelConfig, device: torch.device) -> Any:
     """Made without memory first, so that weights which are tied are never there twice."""
     from transformers import DiffusionGemmaConfig, DiffusionGemmaForBlockDiffusion
 
-    wanted = DiffusionGemmaConfig.from_dict(config.to_json())
+    wanted = DiffusionGemmaConfig.from_dict(config_to_json(config))
     with torch.device("meta"):
         model = DiffusionGemmaForBlockDiffusion._from_config(wanted, dtype=torch.bfloat16)
     model.tie_weights()

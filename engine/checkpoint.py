@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.config import ModelConfig
+from engine.config_json import config_to_json, read_config
 from engine.generation import GenerationParams
 from engine.model import DiffusionGemma, parameter_shapes
 from engine.precision.quantization import Quantization
@@ -93,7 +94,7 @@ class StoredCheckpoint:
             ConfigError: ``config.json`` asks for something unsupported.
         """
         stored = stored_tensors(folder)
-        config = ModelConfig.from_file(folder / CONFIG_FILE)
+        config = read_config(folder / CONFIG_FILE)
         quantization = Quantization.from_file(folder / CONFIG_FILE)
         shapes = shapes_of(config)
         if quantization is not None:
@@ -177,7 +178,7 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder, [_portion(*item) for item in model.state_dict().items()], max_shard_bytes)
-    config = model.config.to_json() | {"dtype": str(model.dtype).removeprefix("torch.")}
+    config = config_to_json(model.config) | {"dtype": str(model.dtype).removeprefix("torch.")}
     write_json(folder / CONFIG_FILE, config)
     if generation is not None:
         write_json(folder / GENERATION_FILE, generation.to_json())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.config import ConfigError, LayerConfig, ModelConfig, RelationConfig, RopeConfig
+from engine.config_json import config_from_json, config_to_json, read_config
 from solvers.sudoku.train import sudoku_config
 
 Json = dict[str, Any]
@@ -59,7 +60,7 @@ def changed(path: str, value: object) -> Json:
 
 
 def test_the_26b_is_read_from_the_published_spelling() -> None:
-    config = ModelConfig.from_json(published())
+    config = config_from_json(published())
     sliding = LayerConfig(layer_type="sliding_attention", head_dim=256, num_key_value_heads=8)
     full = LayerConfig(layer_type="full_attention", head_dim=512, num_key_value_heads=2)
     assert config.layers == (*[sliding] * 5, full) * 5
@@ -75,11 +76,11 @@ def test_newer_saves_spell_the_same_layers_per_layer() -> None:
     del data["text_config"]["global_head_dim"], data["text_config"]["num_global_key_value_heads"]
     wide = {"head_dim": 512, "num_key_value_heads": 2}
     data["text_config"]["per_layer_config"] = {f"{i:02}": wide for i in range(5, 30, 6)}
-    assert ModelConfig.from_json(data) == ModelConfig.from_json(published())
+    assert config_from_json(data) == config_from_json(published())
 
 
 def test_what_is_absent_has_the_architectures_defaults() -> None:
-    config = ModelConfig.from_json(published())
+    config = config_from_json(published())
     assert config.rope == {
         "sliding_attention": RopeConfig(rope_type="default", rope_theta=10_000.0),
         "full_attention": RopeConfig(
@@ -96,15 +97,15 @@ def test_what_is_absent_has_the_architectures_defaults() -> None:
 def test_full_layers_default_to_heads_of_512_and_the_common_kv_heads() -> None:
     data = published()
     del data["text_config"]["global_head_dim"], data["text_config"]["num_global_key_value_heads"]
-    last = ModelConfig.from_json(data).layers[-1]
+    last = config_from_json(data).layers[-1]
     assert (last.head_dim, last.num_key_value_heads) == (512, 8)
 
 
-@pytest.mark.parametrize("config", [ModelConfig.from_json(published()), sudoku_config()])
+@pytest.mark.parametrize("config", [config_from_json(published()), sudoku_config()])
 def test_what_is_written_is_read_back(config: ModelConfig, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(config.to_json()), encoding="utf-8")
-    assert ModelConfig.from_file(path) == config
+    path.write_text(json.dumps(config_to_json(config)), encoding="utf-8")
+    assert read_config(path) == config
 
 
 REFUSALS = [
@@ -147,7 +148,7 @@ def test_what_cannot_be_run_is_refused_by_the_name_of_its_key(
     path: str, value: object, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        ModelConfig.from_json(changed(path, value))
+        config_from_json(changed(path, value))
 
 
 ROPE_REFUSALS = [
@@ -164,7 +165,7 @@ ROPE_REFUSALS = [
 def test_rotary_embeddings_that_differ_are_refused(change: Json, message: str) -> None:
     rope = {"rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": 0.25} | change
     with pytest.raises(ConfigError, match=message):
-        ModelConfig.from_json(changed("text_config.rope_parameters", {"full_attention": rope}))
+        config_from_json(changed("text_config.rope_parameters", {"full_attention": rope}))
 
 
 def test_a_factor_of_one_scales_nothing_and_is_read() -> None:
@@ -172,7 +173,7 @@ def test_a_factor_of_one_scales_nothing_and_is_read() -> None:
         "sliding_attention": {"rope_theta": 1e4, "factor": 1.0},
         "full_attention": {"rope_theta": 1e6, "rope_type": "proportional", "factor": 1},
     }
-    config = ModelConfig.from_json(changed("text_config.rope_parameters", rope))
+    config = config_from_json(changed("text_config.rope_parameters", rope))
     assert config.rope["full_attention"].partial_rotary_factor == 1.0
 
 
@@ -181,7 +182,7 @@ def test_a_missing_size_is_named(key: str) -> None:
     data = deepcopy(published())
     del data["text_config"][key]
     with pytest.raises(ConfigError, match=rf"text_config\.{key}: missing"):
-        ModelConfig.from_json(data)
+        config_from_json(data)
 
 
 @pytest.mark.parametrize(
@@ -200,4 +201,4 @@ def test_a_file_that_holds_no_config_is_refused(
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
-        ModelConfig.from_file(path)
+        read_config(path)

@@ -19,7 +19,7 @@ from inkfill.v1 import canvas_pb2, canvas_pb2_grpc
 
 from engine.canvas import SamplingParams
 from engine.checkpoint import save_checkpoint
-from engine.config import ModelConfig
+from engine.config_json import config_from_json
 from engine.engine import Engine
 from engine.generation import GenerationParams
 from engine.model import parameter_shapes
@@ -118,7 +118,7 @@ def test_a_command_line_is_one_that_there_is(line: str) -> None:
 
 
 def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
-    config = ModelConfig.from_json(published())
+    config = config_from_json(published())
     shapes = parameter_shapes(config)
     count = sum(map(math.prod, shapes.values()))
     assert f"| float32 | {4 * count / 1e9:.1f} |" in TEXT
@@ -147,7 +147,7 @@ def test_the_memory_that_is_computed_follows_from_the_shapes() -> None:
 @pytest.mark.parametrize("free", [8, 30, 90])
 def test_the_capacity_that_is_computed_is_what_the_engine_decides(monkeypatch, free: int) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 10**9, 0))
-    config = ModelConfig.from_json(published())
+    config = config_from_json(published())
     device = torch.device("cuda")
     chunks = Chunks.on(device)
     sizes = capacity(config, BFLOAT16, device, chunks, max_batch=64, max_context=32768)

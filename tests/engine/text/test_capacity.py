@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.config import ConfigError, ModelConfig
+from engine.config_json import config_from_json
 from engine.text.capacity import capacity, encoding_bytes, steps_bytes
 from engine.text.chunks import Chunks
 from engine.text.kv_cache import CacheSizes, page_bytes
@@ -19,7 +20,7 @@ CHUNKS = Chunks.on(CUDA)
 
 @pytest.fixture
 def config() -> ModelConfig:
-    return ModelConfig.from_json(published())
+    return config_from_json(published())
 
 
 def with_free(
