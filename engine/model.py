@@ -6,8 +6,9 @@ Encoder pass: causal over the prompt, writes keys and values. Decoder pass: bidi
 Training and small models compute with it. Text models are served by ``engine.text.network``, which
 must equal it, prompts included: nothing else calls ``encode``.
 
-Module names follow the Hugging Face checkpoint, so that a tensor's name is its path here.
-Shapes: B canvases, L positions, S prompt tokens, V tokens, D hidden, H heads, d head size.
+Module names follow the Hugging Face checkpoint, so that a tensor's name is its path here. The parts
+stand in files of their own, and are named here, where kernels look for what they must equal.
+Shapes: B canvases, L positions, S prompt tokens, V tokens, D hidden, d head size.
 """
 
 from __future__ import annotations
@@ -20,10 +21,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.attention import AttentionPlan, attend
-from engine.config import LayerConfig, LayerType, ModelConfig, RopeConfig
+from engine.attention import AttentionPlan
+from engine.config import LayerConfig, LayerType, ModelConfig
+from engine.feed_forward import Experts, GatedMLP, Router
+from engine.layer import Attention, Layer
+from engine.rms_norm import RMSNorm
+from engine.rotation import Rotation, rotate, rotation_at
 
-Rotation = tuple[Tensor, Tensor]  # cos, sin: each [B or 1, L, d]
+__all__ = [
+    "Attention",
+    "DiffusionGemma",
+    "Experts",
+    "GatedMLP",
+    "Layer",
+    "PromptCache",
+    "RMSNorm",
+    "Rotation",
+    "Router",
+    "parameter_shapes",
+    "rotate",
+    "rotation_at",
+]
 
 
 @dataclass(frozen=True)
@@ -42,189 +60,6 @@ class PromptCache:
     def width(self) -> int:
         """S."""
         return self.keys[0].shape[2] if self.keys else 0
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square norm, computed in float32, over the last dimension."""
-
-    weight: nn.Parameter | None
-
-    def __init__(self, size: int, eps: float, *, scale: bool = True) -> None:
-        super().__init__()
-        self.eps = eps
-        self.size = size
-        self.weight = nn.Parameter(torch.ones(size)) if scale else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` [..., size]."""
-        weight = None if self.weight is None else self.weight.float()
-        return F.rms_norm(x.float(), (self.size,), weight, self.eps).type_as(x)
-
-
-class GatedMLP(nn.Module):
-    """``down(gelu(gate(x)) * up(x))`` with the tanh form of gelu."""
-
-    def __init__(self, hidden: int, intermediate: int) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(hidden, intermediate, bias=False)
-        self.up_proj = nn.Linear(hidden, intermediate, bias=False)
-        self.down_proj = nn.Linear(intermediate, hidden, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``x`` [..., D] -> [..., D]."""
-        gated: Tensor = F.gelu(self.gate_proj(x), approximate="tanh") * self.up_proj(x)
-        return self.down_proj(gated)  # type: ignore[no-any-return]
-
-
-class Router(nn.Module):
-    """Chooses the experts of each token from the raw residual."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.top_k = config.top_k_experts
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps, scale=False)
-        self.proj = nn.Linear(config.hidden_size, config.num_experts, bias=False)
-        self.scale = nn.Parameter(torch.ones(config.hidden_size))
-        self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` [N, D] -> weights [N, k] and the experts they are for, int64 [N, k].
-
-        Weights sum to 1 before the per-expert scale.
-        """
-        if len(self.per_expert_scale) == 1:  # no choice: the renormalised weight is 1
-            only = torch.zeros(len(x), 1, dtype=torch.int64, device=x.device)
-            return self.per_expert_scale.expand(len(x), 1), only
-        scores = self.proj(self.norm(x) * self.scale * self.scale.numel() ** -0.5)
-        weights, chosen = F.softmax(scores, dim=-1, dtype=torch.float32).topk(self.top_k, dim=-1)
-        weights = weights / weights.sum(dim=-1, keepdim=True)
-        return weights * self.per_expert_scale[chosen], chosen
-
-
-class Experts(nn.Module):
-    """Gated MLPs of which each token visits a few. Weights: [E, 2 I, D] and [E, D, I]."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        count, hidden, size = config.num_experts, config.hidden_size, config.moe_intermediate_size
-        self.gate_up_proj = nn.Parameter(torch.empty(count, 2 * size, hidden))
-        self.down_proj = nn.Parameter(torch.empty(count, hidden, size))
-
-    def forward(self, x: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
-        """``x`` [N, D], ``weights`` and ``chosen`` [N, k] -> weighted sum over experts [N, D]."""
-        if len(self.gate_up_proj) == 1:
-            return self._visit(0, x) * weights.to(x.dtype)
-        out = torch.zeros_like(x)
-        for expert in torch.unique(chosen).tolist():
-            token, rank = (chosen == expert).nonzero(as_tuple=True)
-            visit = self._visit(expert, x[token]) * weights[token, rank, None]
-            out.index_add_(0, token, visit.to(x.dtype))
-        return out
-
-    def _visit(self, expert: int, x: Tensor) -> Tensor:
-        gate, up = F.linear(x, self.gate_up_proj[expert]).chunk(2, dim=-1)
-        return F.linear(F.gelu(gate, approximate="tanh") * up, self.down_proj[expert])
-
-
-class Attention(nn.Module):
-    """Attention with per-head norms of q and k, a scale-free norm of v, and scale 1.
-
-    Full-attention layers have no value projection: the raw keys, normed, are the values.
-    """
-
-    v_proj: nn.Linear | None
-
-    def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
-        super().__init__()
-        self.layer_type = layer.layer_type
-        self.head_dim = layer.head_dim
-        kv_size = layer.num_key_value_heads * layer.head_dim
-        q_size = config.num_attention_heads * layer.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, q_size, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, kv_size, bias=False)
-        self.v_proj = (
-            nn.Linear(config.hidden_size, kv_size, bias=False) if layer.is_sliding else None
-        )
-        self.o_proj = nn.Linear(q_size, config.hidden_size, bias=False)
-        self.q_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
-        self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
-        self.v_norm = RMSNorm(layer.head_dim, config.rms_norm_eps, scale=False)
-
-    def project(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
-        """``x`` [B, L, D] -> q [B, H, L, d], k and v [B, kv heads, L, d]."""
-        shape = (*x.shape[:-1], -1, self.head_dim)
-        raw_k = self.k_proj(x).view(shape)
-        q = self.q_norm(self.q_proj(x).view(shape))
-        k = self.k_norm(raw_k)
-        v = self.v_norm(raw_k if self.v_proj is None else self.v_proj(x).view(shape))
-        if rotation is not None:
-            q, k = rotate(q, rotation), rotate(k, rotation)
-        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-
-    def merge(self, heads: Tensor) -> Tensor:
-        """Attention output [B, H, L, d] -> [B, L, D]."""
-        return self.o_proj(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
-
-
-class Layer(nn.Module):
-    """Attention, then dense MLP and routed experts side by side.
-
-    The two passes share every weight but ``layer_scalar``, which each has of its own:
-    ``layer_scalar`` is the decoder's, ``encoder_layer_scalar`` the encoder's.
-    """
-
-    layer_scalar: Tensor
-    encoder_layer_scalar: Tensor
-
-    def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
-        super().__init__()
-        size, eps = config.hidden_size, config.rms_norm_eps
-        self.self_attn = Attention(config, layer)
-        self.mlp = GatedMLP(size, config.intermediate_size)
-        self.router = Router(config)
-        self.experts = Experts(config)
-        self.input_layernorm = RMSNorm(size, eps)
-        self.post_attention_layernorm = RMSNorm(size, eps)
-        self.pre_feedforward_layernorm = RMSNorm(size, eps)
-        self.pre_feedforward_layernorm_2 = RMSNorm(size, eps)
-        self.post_feedforward_layernorm_1 = RMSNorm(size, eps)
-        self.post_feedforward_layernorm_2 = RMSNorm(size, eps)
-        self.post_feedforward_layernorm = RMSNorm(size, eps)
-        self.register_buffer("layer_scalar", torch.ones(1))
-        self.register_buffer("encoder_layer_scalar", torch.ones(1))
-
-    def encode(
-        self, x: Tensor, rotation: Rotation | None, past: tuple[Tensor, Tensor], mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One layer of the causal pass: ``x`` [B, S, D] -> x, and all keys and values so far."""
-        q, k, v = self.self_attn.project(self.input_layernorm(x), rotation)
-        k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0, enable_gqa=True)
-        return self._finish(x, heads, self.encoder_layer_scalar), k, v
-
-    def decode(
-        self,
-        x: Tensor,
-        rotation: Rotation | None,
-        prompt: tuple[Tensor, Tensor],
-        plan: AttentionPlan,
-    ) -> Tensor:
-        """One layer of the pass over [prompt ; canvas]: ``x`` [B, L, D] -> the same."""
-        q, k, v = self.self_attn.project(self.input_layernorm(x), rotation)
-        k, v = torch.cat((prompt[0], k), dim=2), torch.cat((prompt[1], v), dim=2)
-        heads = attend(q, k, v, plan[self.self_attn.layer_type])
-        return self._finish(x, heads, self.layer_scalar)
-
-    def _finish(self, x: Tensor, heads: Tensor, scalar: Tensor) -> Tensor:
-        x = x + self.post_attention_layernorm(self.self_attn.merge(heads))
-        dense = self.mlp(self.pre_feedforward_layernorm(x))
-        weights, chosen = self.router(x.flatten(0, -2))
-        routed = self.experts(self.pre_feedforward_layernorm_2(x).flatten(0, -2), weights, chosen)
-        both = self.post_feedforward_layernorm_1(dense) + self.post_feedforward_layernorm_2(
-            routed.view_as(x)
-        )
-        x = x + self.post_feedforward_layernorm(both)
-        return x * scalar
 
 
 class SelfConditioning(GatedMLP):
@@ -384,25 +219,3 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         model = DiffusionGemma(config)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Apply rotary embedding to ``x`` [B, L, heads, d], halves paired."""
-    cos, sin = (part.unsqueeze(2) for part in rotation)
-    low, high = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-high, low), dim=-1) * sin
-
-
-def rotation_at(positions: Tensor, rope: RopeConfig, head_dim: int, dtype: torch.dtype) -> Rotation:
-    """Cosines and sines for ``positions`` [B, L], each [B, L, head_dim].
-
-    Frequencies are spaced over the whole head. Where only a part of it turns (``proportional``),
-    the slow ones are left out: zero frequencies leave their coordinates alone.
-    """
-    turning = int(rope.partial_rotary_factor * head_dim // 2)
-    steps = torch.arange(turning, dtype=torch.float32, device=positions.device) * 2
-    # Far into a prompt a rounding of the frequency is a visible angle: divide as transformers does.
-    frequencies = F.pad(1.0 / rope.rope_theta ** (steps / head_dim), (0, head_dim // 2 - turning))
-    angles = positions[..., None].float() * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)

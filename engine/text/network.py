@@ -28,7 +28,7 @@ from engine.kernels.router import choose_experts
 from engine.kernels.segment_attention import Segments, segment_attention
 from engine.kernels.side_stream import SideStream
 from engine.kernels.write_pages import write_pages
-from engine.model import Rotation, rotation_at
+from engine.rotation import Rotation, rotation_at
 from engine.text.kv_cache import KVCache
 from engine.text.weights import GatedWeights, LayerWeights, TextWeights
 
