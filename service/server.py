@@ -23,7 +23,8 @@ from inkfill.v1 import (
 
 from engine.client import EngineClient
 from service.address import BindError, address_of
-from service.interceptors import CallInterceptor, default_chain
+from service.call_chain import default_chain
+from service.interceptors import CallInterceptor
 from service.servicers.canvas import CanvasServicer
 from service.servicers.graph import GraphServicer
 from service.servicers.graph_call import GRAPH_TASKS

@@ -12,8 +12,9 @@ import pytest
 from google.rpc import error_details_pb2
 from inkfill.v1 import common_pb2, models_pb2, models_pb2_grpc, sudoku_pb2, sudoku_pb2_grpc
 
+from service.call_chain import Call, default_chain, reported
 from service.errors import WireError
-from service.interceptors import Call, CallInterceptor, default_chain, reported
+from service.interceptors import CallInterceptor
 from service.logging import configure_logging
 from service.traffic import Traffic
 from tests.service.fakes import PUZZLE, cells
