@@ -1,40 +1,24 @@
-"""Checkpoints: what is saved is loaded, and what is damaged is refused by name."""
+"""Checkpoints: what is saved is loaded, and has a digest."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from engine.attention import plan_attention
-from engine.canvas import SamplingParams
-from engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from engine.config import ConfigError, ModelConfig
-from engine.generation import GenerationParams
+from engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from engine.model import DiffusionGemma
 from engine.weight_files import INDEX_FILE, SINGLE_FILE
 from engine.weight_hashes import digest_of
+from tests.engine.checkpoints import NAME, SHARD_BYTES, Tensors, random_model, rewrite
 from tests.engine.factories import CELLS, VOCABULARY, latin_relations, small_config
-
-SHARD_BYTES = 20_000
-NAME = "model.decoder.layers.0.mlp.up_proj.weight"
-Tensors = dict[str, Tensor]
-
-
-def random_model(config: ModelConfig | None = None) -> DiffusionGemma:
-    model = DiffusionGemma(config or small_config())
-    generator = torch.Generator().manual_seed(0)
-    for tensor in model.state_dict().values():
-        tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +33,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(saved: Path, tmp_path: Path) -> Path:
     """A checkpoint of this test's own."""
     return Path(shutil.copytree(saved, tmp_path / "checkpoint"))
-
-
-def rewrite(folder: Path, change: Callable[[Tensors], object]) -> None:
-    """Change the tensors of a checkpoint in one file."""
-    tensors = load_file(folder / SINGLE_FILE)
-    change(tensors)
-    save_file(tensors, folder / SINGLE_FILE)
 
 
 def assert_same_model(checkpoint: Checkpoint, model: DiffusionGemma) -> None:
@@ -210,157 +187,3 @@ def test_weights_keep_their_dtype_unless_another_is_asked_for(
     asked = load_checkpoint(tmp_path, dtype=torch.float32)
     assert {t.dtype for t in asked.model.state_dict().values()} == {torch.float32}
     assert asked.digest == load_checkpoint(tmp_path).digest
-
-
-def test_generation_defaults_are_saved_and_loaded(tmp_path: Path) -> None:
-    params = GenerationParams(
-        sampling=SamplingParams(
-            max_steps=7, t_min=0.2, t_max=0.9, entropy_bound=0.3, stability=2, confidence=0.1
-        ),
-        max_new_tokens=12,
-        eos_token_ids=(3, 4),
-        pad_token_id=2,
-    )
-    save_checkpoint(random_model(), tmp_path, generation=params)
-    assert load_checkpoint(tmp_path).generation == params
-
-
-def test_generation_defaults_fall_to_the_architectures(saved: Path, folder: Path) -> None:
-    expected = GenerationParams(eos_token_ids=(1,), pad_token_id=0)
-    assert load_checkpoint(saved).generation == expected
-    nothing = {"max_denoising_steps": None, "sampler_config": None, "t_max": None}
-    (folder / "generation_config.json").write_text(json.dumps(nothing))
-    assert load_checkpoint(folder).generation == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{"t_min": 100}', "sampling.t_min: got 100"),
-        ('{"sampler_config": {"_cls_name": "Greedy"}}', "_cls_name: got 'Greedy'"),
-        ('{"t_min": "warm"}', "generation_config.json"),
-        ("[]", "generation_config.json"),
-        ("{", "generation_config.json"),
-        ("[" * 100_000, "generation_config.json"),
-        ('{"max_new_tokens": -1}', "max_new_tokens: got -1, accepted: an integer of at least 0"),
-        ('{"max_new_tokens": "many"}', "max_new_tokens: got 'many'"),
-        ('{"max_denoising_steps": 7.5}', "max_denoising_steps: got 7.5"),
-        ('{"eos_token_id": [1, "a"]}', "eos_token_id: got 'a', accepted: tokens"),
-        ('{"eos_token_id": 1e99}', r"eos_token_id: got 1e\+99"),
-    ],
-)
-def test_generation_defaults_that_cannot_be_used_are_refused(
-    text: str, message: str, folder: Path
-) -> None:
-    (folder / "generation_config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(folder)
-
-
-TENSOR_REFUSALS: list[tuple[Callable[[Tensors], object], str]] = [
-    (lambda t: t.pop(NAME), f"missing tensors: {NAME}$"),
-    (lambda t: [t.pop(n) for n in list(t)[:8]], r"missing tensors: (\S+, ){4}\S+ and 3 more$"),
-    (lambda t: t.update(extra=torch.ones(1)), "no place for: extra$"),
-    (lambda t: t.update({NAME: t[NAME][:5].clone()}), rf"{NAME}: shape \[5, 32\]"),
-    (lambda t: t.update({NAME: t[NAME].to(torch.float8_e4m3fn)}), f"{NAME}: dtype F8_E4M3"),
-    (
-        lambda t: t.update({"lm_head.weight": t["model.decoder.embed_tokens.weight"] + 1}),
-        "lm_head.weight differs from model.decoder.embed_tokens.weight",
-    ),
-    (
-        lambda t: t.pop("model.encoder.language_model.layers.0.layer_scalar"),
-        "missing tensors: model.encoder.language_model.layers.0.layer_scalar",
-    ),
-]
-
-
-@pytest.mark.parametrize(("change", "message"), TENSOR_REFUSALS)
-def test_tensors_that_do_not_fit_are_refused_by_name(
-    change: Callable[[Tensors], object], message: str, folder: Path
-) -> None:
-    rewrite(folder, change)
-    with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(folder)
-
-
-def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="nowhere is not a folder"):
-        load_checkpoint(tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match=r"holds neither model\.safetensors nor"):
-        load_checkpoint(tmp_path)
-
-
-def test_a_folder_without_a_config_is_refused(folder: Path) -> None:
-    (folder / "config.json").unlink()
-    with pytest.raises(ConfigError, match="does not exist"):
-        load_checkpoint(folder)
-
-
-@pytest.mark.parametrize("kept", [0, 7, 100, -1])
-def test_a_truncated_file_is_refused(kept: int, folder: Path) -> None:
-    path = folder / SINGLE_FILE
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(CheckpointError, match=r"model\.safetensors is truncated: \d+ bytes"):
-        load_checkpoint(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda data: data + b"more", "is damaged: .* its header says"),
-        (lambda data: data[:8] + b"x" + data[9:], "its header is damaged"),
-        (lambda _: (2).to_bytes(8, "little") + b"[]", "its header is damaged"),
-    ],
-)
-def test_a_file_that_is_no_safetensors_is_refused(
-    change: Callable[[bytes], bytes], message: str, folder: Path
-) -> None:
-    path = folder / SINGLE_FILE
-    path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(folder)
-
-
-@pytest.fixture
-def sharded(tmp_path: Path) -> Path:
-    save_checkpoint(random_model(), tmp_path, max_shard_bytes=SHARD_BYTES)
-    return tmp_path
-
-
-def test_a_missing_shard_is_named(sharded: Path) -> None:
-    shard = min(sharded.glob("model-*.safetensors"))
-    shard.unlink()
-    with pytest.raises(CheckpointError, match=f"names {shard.name}, which is not in"):
-        load_checkpoint(sharded)
-
-
-def test_an_index_that_does_not_match_its_shards_is_refused(sharded: Path) -> None:
-    index = json.loads((sharded / INDEX_FILE).read_text())
-    index["weight_map"]["made.up"] = min(index["weight_map"].values())
-    (sharded / INDEX_FILE).write_text(json.dumps(index))
-    with pytest.raises(CheckpointError, match=r"holds made\.up, but it does not"):
-        load_checkpoint(sharded)
-
-
-def test_an_index_that_leads_out_of_the_folder_is_refused(sharded: Path) -> None:
-    index = json.loads((sharded / INDEX_FILE).read_text())
-    outside = {name: f"../{sharded.name}/{file}" for name, file in index["weight_map"].items()}
-    assert all((sharded / file).is_file() for file in outside.values())
-    (sharded / INDEX_FILE).write_text(json.dumps({"weight_map": outside}))
-    with pytest.raises(CheckpointError, match="which is not in"):
-        load_checkpoint(sharded)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": []}'])
-def test_a_file_that_is_no_index_is_refused(text: str, sharded: Path) -> None:
-    (sharded / INDEX_FILE).write_text(text)
-    with pytest.raises(CheckpointError, match="is not a safetensors index"):
-        load_checkpoint(sharded)
-
-
-def test_a_tensor_that_is_stored_twice_is_refused(sharded: Path) -> None:
-    first, second, *_ = sorted(sharded.glob("model-*.safetensors"))
-    name, tensor = next(iter(load_file(first).items()))
-    save_file({**load_file(second), name: tensor}, second)
-    with pytest.raises(CheckpointError, match=f"{name} is stored twice, in {first.name} and"):
-        load_checkpoint(sharded)
