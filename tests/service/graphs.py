@@ -12,6 +12,9 @@ from solvers.graph.hamiltonian import codec as hamiltonian
 from solvers.graph.independent_set import codec as independent_set
 from solvers.graph.network import graph_config
 
+#: A triangle with a tail, as a file spells it.
+KITE = "ada,bob\nbob,cy\ncy,ada\ncy,dora lee\n"
+
 VOCABULARIES = {
     "coloring": coloring.VOCABULARY,
     "independent-set": independent_set.VOCABULARY,

@@ -10,27 +10,19 @@ from pathlib import Path
 
 import grpc
 import pytest
-import torch
 import typer
 from google.rpc import status_pb2
 from inkfill.v1 import sudoku_pb2
-from typer.testing import CliRunner, Result
 
-from engine.checkpoint import save_checkpoint
-from service.commands.app import app
 from service.commands.console import Exit
 from service.commands.sudoku import Puzzle, _gather, _solve_many
 from service.settings import Settings
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
-from tests.engine.factories import small_model
+from tests.service.command_line import inkfill
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 SMALL = "1...|..3.|.4..|...2"
-
-
-def inkfill(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
 
 
 def test_a_puzzle_is_solved_and_drawn() -> None:
@@ -223,74 +215,12 @@ def test_bad_settings_name_the_flag() -> None:
     assert "--port" in result.stderr
 
 
-def test_training_writes_a_checkpoint_that_serves_and_resumes(tmp_path: Path) -> None:
-    small = ("--width", "16", "--depth", "2", "--canvases", "8", "--threads", "1")
-    first = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.03", *small)
-    assert first.exit_code == 0, first.stderr
-    assert f"serve it: inkfill serve --model {tmp_path}\n" in first.stderr
-    assert f"python -m benchmarks.sudoku --checkpoint {tmp_path}\n" in first.stderr
-    updates = len((tmp_path / "log.jsonl").read_text().splitlines())
-    again = inkfill("train", "sudoku", str(tmp_path), "--minutes", "0.05", *small)
-    assert again.exit_code == 0, again.stderr
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) > updates
-    assert (tmp_path / "model.safetensors").exists()
-
-
-def test_training_on_a_state_of_other_sizes_is_refused(tmp_path: Path) -> None:
-    common = ("--minutes", "0.02", "--depth", "1", "--canvases", "4", "--threads", "1")
-    assert inkfill("train", "sudoku", str(tmp_path), "--width", "16", *common).exit_code == 0
-    result = inkfill("train", "sudoku", str(tmp_path), "--width", "24", *common)
-    assert result.exit_code == 2
-    assert "another folder" in " ".join(result.stderr.split())
-
-
-@pytest.mark.parametrize(
-    ("start", "complaint"),
-    [
-        ("squares", "squares is a checkpoint for latin, not for sudoku"),
-        ("empty", "empty holds neither model.safetensors nor"),
-        ("nowhere", "nowhere is not a folder"),
-    ],
-)
-def test_training_from_no_sudoku_checkpoint_is_refused(
-    tmp_path: Path, start: str, complaint: str
-) -> None:
-    save_checkpoint(small_model(), tmp_path / "squares")
-    (tmp_path / "empty").mkdir()
-    result = inkfill("train", "sudoku", str(tmp_path / "run"), "--start", str(tmp_path / start))
-    assert result.exit_code == 2
-    assert result.stderr.startswith("error: ")
-    assert complaint in result.stderr
-
-
 def test_help_keeps_defaults_and_the_example_whole() -> None:
     sudoku = inkfill("sudoku", "--help").stdout
     example = next(line for line in sudoku.splitlines() if "inkfill sudoku 8" in line)
     assert len(parse_puzzle(example.split()[-1]).cells) == 81
     assert "[default: (what the solver chooses)]" in " ".join(sudoku.split())
     assert "[default: (no limit)]" in " ".join(sudoku.split())
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "complaint"),
-    [
-        ("--minutes", "inf", "--minutes"),
-        ("--learning-rate", "inf", "--learning-rate"),
-        ("--seed", "-1", "--seed"),
-        ("--device", "tpu", "--device"),
-        ("--device", "cuda", "device: got 'cuda', which PyTorch does not find; accepted: cpu"),
-        ("--extra", "list.csv:nan", "--extra: got 'list.csv:nan', accepted: FILE or FILE:SHARE"),
-        ("--extra", "list.csv:-1", "--extra: got 'list.csv:-1', accepted: FILE or FILE:SHARE"),
-    ],
-)
-def test_training_refuses_what_it_would_fail_of_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, complaint: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    small = ("--minutes", "0.01", "--width", "16", "--depth", "1", "--canvases", "4")
-    result = inkfill("train", "sudoku", str(tmp_path), *small, option, value)
-    assert result.exit_code == 2
-    assert complaint in " ".join(result.stderr.split())
 
 
 def test_help_tells_what_an_option_is_when_it_is_not_given() -> None:

@@ -7,40 +7,25 @@ import gzip
 import io
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import networkx as nx
 import pytest
-from inkfill.v1 import graph_pb2
 from rich.console import Console
-from typer.testing import CliRunner, Result
 
 from engine.engine import Engine
 from engine.limits import EngineLimits
 from service.commands import graph_question
-from service.commands.app import app
-from service.commands.choice_view import ChoiceView, Kind
-from service.commands.coloring_view import ColoringView
-from service.commands.graph_view import pairs_line
-from service.commands.tour_view import TourView
 from service.logging import configure_logging
-from service.loop_thread import LoopThread
-from service.server import Server
-from service.settings import load_settings
-from solvers.graph.coloring.solver import ColoringSolver
 from solvers.graph.formats import parse_graph
-from solvers.graph.hamiltonian.solver import HamiltonianSolver
-from solvers.graph.independent_set.solver import IndependentSetSolver
+from tests.service.command_line import inkfill, serving
 from tests.service.fakes import GRAPHS, SUDOKU, FakeEngine
-from tests.service.graphs import random_checkpoints
+from tests.service.graphs import KITE, random_checkpoints
 
 DOCS = Path(__file__).parents[2] / "docs"
 PETERSEN = str(DOCS / "petersen.col")
-#: A triangle with a tail.
-KITE = "ada,bob\nbob,cy\ncy,ada\ncy,dora lee\n"
 #: Ends before the model has learned to colour anything, which it will not.
 DRAFT = ("--guidance", "none", "--no-exact", "--max-steps", "2", "--seed", "5")
 
@@ -62,21 +47,6 @@ def kite(tmp_path: Path) -> str:
     path = tmp_path / "kite.csv"
     path.write_text(KITE)
     return str(path)
-
-
-def serving(engine: Engine | FakeEngine) -> Iterator[str]:
-    async def started() -> Server:
-        return await Server(engine, load_settings(port=0)).__aenter__()
-
-    loop = LoopThread()
-    server = loop.call(started())
-    yield server.address
-    loop.call(server.stop(0))
-    loop.stop()
-
-
-def inkfill(*arguments: str, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
 
 
 def classes_in(lines: list[str]) -> list[set[str]]:
@@ -334,79 +304,6 @@ def test_the_format_that_is_named_is_the_one_that_is_read(address: str) -> None:
     assert "petersen.col: graph: line 1: " in " ".join(result.stderr.split())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["color", "no-such-file"], "no-such-file: No such file"),
-        (["color", "KITE", "--colors", "0"], "'--colors'"),
-        (["color", "KITE", "--colors", "513"], "'--colors'"),
-        (["color", "KITE", "--clamp", "ada"], "got 'ada', accepted: a vertex and its color, NAME="),
-        (["color", "KITE", "--clamp", "ada=-1"], "got 'ada=-1', accepted: a vertex and its color"),
-        (["color", "KITE", "--clamp", "eve=1"], "--clamp: no vertex is named 'eve', accepted: ada"),
-        (["color", "KITE", "--clamp", "ada=4"], "--clamp ada=4: color 4, accepted: 0 to 3"),
-        (
-            ["color", "KITE", "--colors", "2", "--clamp", "ada=2"],
-            "--clamp ada=2: color 2, accepted: 0 to 1",
-        ),
-        (
-            ["color", "KITE", "--clamp", "ada=1", "--clamp", "ada=2"],
-            "--clamp ada=2: ada has color 1 already",
-        ),
-        (["color", "KITE", "--max-steps", "0"], "effort.max_steps: got 0, accepted: 1 to 1024"),
-        (["color", "KITE", "--timeout", "0"], "--timeout: got 0, accepted: above 0"),
-        (["color", "KITE", "--server", "localhost"], "accepted: host:port"),
-        (["color", "KITE", "--svg", "no-such-folder/a.svg"], "--svg: got 'no-such-folder/a.svg'"),
-        (["color", "KITE", "--format", "gml"], "'--format'"),
-        (["independent-set", "KITE", "--size", "0"], "--size: got 0, accepted: 1 to 4"),
-        (["independent-set", "KITE", "--size", "5"], "--size: got 5, accepted: 1 to 4"),
-        (
-            ["independent-set", "KITE", "--vertex-cover", "--size", "4"],
-            "--size: got 4, accepted: 0 to 3",
-        ),
-        (["independent-set", "KITE", "--include", "eve"], "--include: no vertex is named 'eve'"),
-        (
-            ["independent-set", "KITE", "--include", "ada", "--exclude", "ada"],
-            "--exclude: ada is also included, accepted: one of them",
-        ),
-        (["independent-set", "KITE", "--clique", "--vertex-cover"], "--vertex-cover: got --clique"),
-        (["independent-set", "KITE", "--clique", "--watch"], "--watch: got a clique, accepted: an"),
-        (["hamiltonian", "KITE", "--start", "eve"], "--start: no vertex is named 'eve'"),
-        (["hamiltonian", "KITE", "--clamp", "ada=4"], "--clamp ada=4: place 4, accepted: 0 to 3"),
-        (
-            ["hamiltonian", "KITE", "--start", "ada", "--end", "ada"],
-            "ada is given places 0 and 3, accepted: one place a vertex",
-        ),
-        (
-            ["hamiltonian", "KITE", "--start", "ada", "--clamp", "bob=0"],
-            "place 0 is given to bob and ada, accepted: one vertex a place",
-        ),
-    ],
-)
-def test_bad_input_exits_with_2_and_says_what_is_accepted(
-    kite: str, arguments: list[str], complaint: str
-) -> None:
-    result = inkfill(*(kite if each == "KITE" else each for each in arguments))
-    assert result.exit_code == 2
-    assert complaint in " ".join(result.stderr.replace("│", " ").split())
-
-
-def test_a_file_of_other_bytes_is_bad_input(tmp_path: Path) -> None:
-    (tmp_path / "broken.gz").write_bytes(gzip.compress(KITE.encode())[:-9])
-    (tmp_path / "spoilt.gz").write_bytes(gzip.compress(KITE.encode())[:10] + b"\xff" * 40)
-    (tmp_path / "text.gz").write_text(KITE)
-    (tmp_path / "loop.txt").write_text("a b\nb b\n")
-    for name in ("broken.gz", "spoilt.gz", "text.gz", "loop.txt"):
-        result = inkfill("color", str(tmp_path / name))
-        assert result.exit_code == 2
-        assert name in result.stderr.replace("\n", "")
-    assert inkfill("color", "-", stdin=b"\xe9 b\n").exit_code == 2
-
-
-def test_a_closed_standard_input_holds_no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.commands.graph_options.sys.stdin", None)
-    assert inkfill("color", "-").exit_code == 2
-
-
 def test_a_terminal_is_told_that_an_answer_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=60)
@@ -443,110 +340,6 @@ def test_an_answer_that_does_not_come_in_time_names_the_timeout(address: str) ->
     assert result.stderr == "error: --timeout: no answer within 1e-05 s\n"
 
 
-def test_a_bound_that_is_not_reached_is_told() -> None:
-    named = parse_graph(KITE)
-    colored = graph_pb2.ColorResponse(outcome="SOLVED", colors_used=4, lower_bound=3)
-    assert list(ColoringView(named, 4, {}).facts(colored)) == [
-        "4 colours used",
-        "at least 3 needed",
-    ]
-    chosen = graph_pb2.IndependentSetResponse(outcome="SOLVED", vertices=[1], upper_bound=2)
-    view = ChoiceView(named, Kind.INDEPENDENT_SET, None, (), ())
-    assert list(view.facts(chosen)) == ["1 chosen", "at most 2 possible"]
-    cover = graph_pb2.VertexCoverResponse(outcome="SOLVED", vertices=[0, 1, 2], lower_bound=2)
-    view = ChoiceView(named, Kind.VERTEX_COVER, None, (), ())
-    assert list(view.facts(cover)) == ["3 chosen", "at least 2 needed"]
-
-
-def test_what_is_undecided_without_a_draft_says_so() -> None:
-    named = parse_graph(KITE)
-    none = [
-        (ColoringView(named, 4, {}), graph_pb2.ColorResponse(outcome="UNDECIDED")),
-        (
-            ChoiceView(named, Kind.CLIQUE, None, (), ()),
-            graph_pb2.CliqueResponse(outcome="UNDECIDED"),
-        ),
-        (
-            TourView(named, False, {}),
-            graph_pb2.HamiltonianPathResponse(outcome="UNDECIDED"),
-        ),
-    ]
-    for view, response in none:
-        assert list(view.facts(response)) == ["no draft"]
-        assert list(view.lines(response)) == []
-        assert list(view.conflicts(response)) == []
-        assert view.picture(response, "").bad_edges == ()
-
-
-def test_the_conflicts_of_a_draft_are_those_of_its_kind() -> None:
-    named = parse_graph(KITE)
-    draft = {"outcome": "UNDECIDED", "vertices": [0, 1, 3]}
-    conflicts = {
-        Kind.INDEPENDENT_SET: (graph_pb2.IndependentSetResponse(**draft), [(0, 1)]),
-        Kind.CLIQUE: (graph_pb2.CliqueResponse(**draft), [(0, 3), (1, 3)]),
-    }
-    for kind, (response, expected) in conflicts.items():
-        assert ChoiceView(named, kind, None, (), ()).conflicts(response) == expected
-    cover = graph_pb2.VertexCoverResponse(outcome="UNDECIDED", vertices=[2])
-    assert ChoiceView(named, Kind.VERTEX_COVER, None, (), ()).conflicts(cover) == [(0, 1)]
-    tour = graph_pb2.HamiltonianPathResponse(outcome="UNDECIDED", vertices=[3, 2, 0, 1])
-    assert TourView(named, False, {}).conflicts(tour) == []
-    assert TourView(named, True, {}).conflicts(tour) == [(1, 3)]
-
-
-def test_of_many_conflicts_some_are_named_and_the_others_counted() -> None:
-    named = parse_graph("\n".join(f"{a} {a + 1}" for a in range(20)))
-    line = str(pairs_line(named, [(a, a + 1) for a in range(11)]))
-    assert line.startswith("conflicts: 0-1, 1-2, ")
-    assert line.endswith("7-8 and 3 more")
-
-
-def test_vertices_that_are_given_are_bold_and_ringed() -> None:
-    named = parse_graph(KITE)
-    shown = [
-        (
-            ColoringView(named, 4, {3: 1}),
-            graph_pb2.ColorResponse(outcome="SOLVED", vertex_colors=[1, 2, 0, 1]),
-        ),
-        (
-            ChoiceView(named, Kind.INDEPENDENT_SET, None, (3,), ()),
-            graph_pb2.IndependentSetResponse(outcome="SOLVED", vertices=[0, 3]),
-        ),
-        (
-            TourView(named, False, {3: 3}),
-            graph_pb2.HamiltonianPathResponse(outcome="SOLVED", vertices=[0, 1, 2, 3]),
-        ),
-    ]
-    for view, response in shown:
-        bold = [
-            line.plain[span.start : span.end]
-            for line in view.lines(response)
-            for span in line.spans
-            if span.style == "bold"
-        ]
-        assert bold == ["dora lee"]
-        assert view.picture(response, "").given == {3}
-
-
-@pytest.mark.parametrize("problem", ["coloring", "independent-set", "hamiltonian"])
-def test_training_writes_a_checkpoint_for_its_problem(tmp_path: Path, problem: str) -> None:
-    small = ("--width", "16", "--depth", "1", "--canvases", "4", "--threads", "1")
-    result = inkfill("train", "graph", problem, str(tmp_path), "--minutes", "0.02", *small)
-    assert result.exit_code == 0, result.stderr
-    assert f"serve it: inkfill serve --model {tmp_path}\n" in result.stderr
-    assert json.loads((tmp_path / "config.json").read_text())["task"] == problem
-
-
-def test_training_from_a_checkpoint_for_another_task_is_refused(tmp_path: Path) -> None:
-    from engine.checkpoint import save_checkpoint
-
-    save_checkpoint(random_checkpoints()["coloring"].model, tmp_path / "start")
-    start = ("--start", str(tmp_path / "start"))
-    result = inkfill("train", "graph", "independent-set", str(tmp_path / "run"), *start)
-    assert result.exit_code == 2
-    assert "is a checkpoint for coloring, not for independent-set" in result.stderr
-
-
 @pytest.mark.parametrize(
     "command",
     [["color"], ["independent-set"], ["hamiltonian"], ["train", "graph"], ["train", "sudoku"]],
@@ -557,28 +350,3 @@ def test_help_teaches_with_an_example(command: list[str]) -> None:
     examples = [line for line in result.stdout.splitlines() if line.startswith("  inkfill ")]
     assert examples
     assert all(line.split()[1 : 1 + len(command)] == command for line in examples)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/graphs.md"])
-def test_the_commands_of_a_page_answer(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
-) -> None:
-    text = (DOCS.parent / page).read_text(encoding="utf-8")
-    commands = re.findall(r"^inkfill ((?:color|independent-set|hamiltonian) .*)$", text, re.M)
-    assert len(commands) == 3
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "petersen.col").write_text(Path(PETERSEN).read_text())
-    monkeypatch.chdir(tmp_path)
-    for command in commands:
-        result = inkfill(*command.split(), "--server", address)
-        assert result.exit_code == 0, result.stderr
-    assert len(list(tmp_path.glob("*.svg"))) == 1
-
-
-def test_the_page_tells_the_defaults_of_the_solvers() -> None:
-    text = " ".join((DOCS / "graphs.md").read_text(encoding="utf-8").split())
-    for solver in (ColoringSolver(), HamiltonianSolver(), IndependentSetSolver()):
-        unguided, guided = solver.unguided_steps, solver.guided_steps
-        assert f"at most {unguided} denoising steps unguided and {guided} guided" in text
-        assert f"and {solver.last_steps} where nothing follows" in text
-        assert f"{solver.default_candidates} candidates under each kind of guidance" in text
