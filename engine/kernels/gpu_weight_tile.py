@@ -132,8 +132,8 @@ def weight_times_rows(
         inputs: K.
         kind: how values are kept.
         operand: what is multiplied.
-        out_tile: see ``Tiles``.
-        row_tile: see ``Tiles``.
+        out_tile: see ``ProductTiles``.
+        row_tile: see ``ProductTiles``.
         in_tile: inputs at a time of what is multiplied as it is.
         size: of a group of int4.
         block: of inputs of int8.

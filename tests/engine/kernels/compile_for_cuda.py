@@ -26,13 +26,12 @@ from engine.kernels import (
     gpu_denoising_head,
     gpu_embedding,
     gpu_expert_order,
-    gpu_expert_sum,
+    gpu_expert_parts,
     gpu_gated_gelu,
     gpu_layer_norms,
     gpu_progress,
     gpu_rotary_norm,
     gpu_router,
-    gpu_routing,
     gpu_row_rounding,
     gpu_segment_attention,
     gpu_soft_embedding,
@@ -59,8 +58,8 @@ KEPT = {
 #: Of which each row's bits must not depend on tiles.
 PRODUCTS = (
     gpu_weight_product._product,
-    gpu_expert_sum._gate_up,
-    gpu_expert_sum._down,
+    gpu_expert_parts._gate_up,
+    gpu_expert_parts._down,
     gpu_router._score,
 )
 #: Kernel, types, constants, and warps or more options.
@@ -91,7 +90,7 @@ def between_products() -> Iterator[Case]:
         for block in (128, 1024):
             chosen = {"top_k": 8, "top_block": 8, "block": block, "parts": 11}
             chosen |= {"narrow": dtype == "bf16"}
-            yield gpu_routing._route, types, chosen, max(1, block // 256)
+            yield gpu_router._route, types, chosen, max(1, block // 256)
 
 
 def acceptance() -> Iterator[Case]:
@@ -220,12 +219,12 @@ def weights() -> Iterator[Case]:
             chosen |= {"scale_out": 1}
             for tiles in gpu_weight_product.tiles_of(precision, dtype):
                 yield gpu_weight_product._product, kept, chosen | {"inputs": 2816}, tiles.options()
-            for tiles in gpu_expert_sum.tiles_of(precision, dtype):
+            for tiles in gpu_expert_parts.tiles_of(precision, dtype):
                 up, down = chosen | {"hidden": 2816}, chosen | {"size": 704}
                 gated = kept | {"inner": f"*{name}"}
-                yield gpu_expert_sum._gate_up, gated, up, tiles.options()
+                yield gpu_expert_parts._gate_up, gated, up, tiles.options()
                 visited = kept | {"inner": values if fp8 else f"*{name}"}
-                yield gpu_expert_sum._down, visited, down, tiles.options()
+                yield gpu_expert_parts._down, visited, down, tiles.options()
 
 
 def compiled(
