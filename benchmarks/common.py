@@ -17,6 +17,8 @@ import torch
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 Row = Mapping[str, Any]
+#: Of a processor, as the kernel names them.
+_NUMBERS = {"family": "cpu family", "model": "model"}
 
 
 def write_results(name: str, rows: Sequence[Row], **meta: Any) -> Path:
@@ -96,12 +98,15 @@ def _shown(value: Any) -> str:
 
 
 def _processor() -> str:
+    """Its name, and the numbers that tell those of one name apart."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    first = dict(line.replace("\t", "").split(": ", 1) for line in lines if ": " in line)
+    name = first.get("model name", platform.machine())
+    numbers = [f"{part} {first[key]}" for part, key in _NUMBERS.items() if key in first]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 def _git(*arguments: str) -> str:

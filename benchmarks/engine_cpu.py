@@ -15,6 +15,10 @@ milliseconds:
   step           CpuStepper.step: fast, then sampling, acceptance and renoising; a whole
                  denoising step as the engine takes it
   all cells x, fast x, step x    how many times as fast as the forward of transformers alone
+  GFLOP          multiplications and additions of all cells' products and attention
+  floor          the least that any program could take: those operations alone,
+                 every core at the rate of float32 that was measured beside the row
+  floor x        how many times as fast as the forward of transformers that would be
 
 Writes benchmarks/results/engine_cpu.json.
 """
@@ -36,13 +40,14 @@ from transformers import DiffusionGemmaForBlockDiffusion, DynamicCache
 from transformers.utils import logging
 
 from benchmarks.common import print_table, write_results
+from benchmarks.cpu_cost import float32_ceiling, forward_operations
 from benchmarks.engine_cases import EngineCase, engine_cases
 from engine.attention import AttentionPlan
 from engine.batch_context import BatchContext
 from engine.batch_state import BatchState, first_state
 from engine.canvas import CanvasRequest
 from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.config import ModelConfig
+from engine.config import LayerType, ModelConfig
 from engine.cores import usable_cores
 from engine.kernels.cpu_decoder import CpuDecoder
 from engine.kernels.cpu_stepper import CpuStepper
@@ -104,21 +109,28 @@ def compare(arguments: argparse.Namespace) -> list[dict[str, object]]:
             ours = Ours(model, CpuDecoder(model, threads), CpuStepper(model, threads))
             for batch in requests:
                 head = {"threads": threads, "checkpoint": case.checkpoint, "batch": len(batch)}
-                rows.append(head | compare_on(batch, ours, reference, arguments.seconds))
+                row = compare_on(batch, ours, reference, arguments.seconds)
+                rows.append(head | row | floor_beside(row, threads))
     return sorted(rows, key=lambda row: row["threads"])
 
 
 def compare_on(
     requests: Sequence[CanvasRequest], ours: Ours, reference: Reference, seconds: float
-) -> dict[str, object]:
+) -> dict[str, float]:
     """What all contestants take for one batch."""
     model = ours.model
     plan = BatchContext.of(model, Layout.of(requests[0]), requests).plan
     state = draw_state(ours.stepper, plan, requests, model.config)
-    theirs = theirs_on(reference, model, requests, state)
+    masks: dict[LayerType, Tensor] = {
+        kind: additive_mask(model.config.head_relations(kind), requests)
+        for kind in model.config.layer_types
+    }
+    theirs = theirs_on(reference, model, masks, state)
     contestants = ours.on(plan, state) | {"transformers": theirs}
     error = float((theirs() - model.decode(state.canvas, state.belief, plan)).abs().max())
-    return row_of(take_turns(contestants, seconds)) | {"error": error}
+    operations = forward_operations(model.config, masks, state.canvas.numel())
+    row = row_of(take_turns(contestants, seconds))
+    return row | {"error": error, "GFLOP": 1e-9 * operations}
 
 
 def load(case: EngineCase, *, random: bool) -> tuple[DiffusionGemma, Reference]:
@@ -157,15 +169,11 @@ def draw_state(
 def theirs_on(
     reference: Reference,
     model: DiffusionGemma,
-    requests: Sequence[CanvasRequest],
+    masks: Mapping[LayerType, Tensor],
     state: BatchState,
 ) -> Callable[[], Tensor]:
     """The decoder forward of transformers, with everything it reads prepared."""
     batch, length = state.canvas.shape
-    masks = {
-        kind: additive_mask(model.config.head_relations(kind), requests)
-        for kind in ("sliding_attention", "full_attention")
-    }
     cache = DynamicCache(config=reference.config.text_config)
     for layer, sizes in zip(cache.layers, model.config.layers, strict=True):
         nothing = torch.empty(batch, sizes.num_key_value_heads, 0, sizes.head_dim)
@@ -174,7 +182,7 @@ def theirs_on(
         "decoder_input_ids": state.canvas,
         "past_key_values": cache,
         "self_conditioning_logits": state.belief.log(),
-        "decoder_attention_mask": masks,
+        "decoder_attention_mask": dict(masks),
         "decoder_position_ids": torch.zeros(1, length, dtype=torch.int64),
     }
     return lambda: reference(**inputs).logits
@@ -209,10 +217,16 @@ def take_turns(
     return times
 
 
-def row_of(times: Mapping[str, list[float]]) -> dict[str, object]:
+def floor_beside(row: Mapping[str, float], threads: int) -> dict[str, float]:
+    """The last columns, from a rate that is measured now: clocks change within a run."""
+    floor = 1e12 * row["GFLOP"] / float32_ceiling(threads)
+    return {"floor": floor, "floor x": row["transformers"] / floor}
+
+
+def row_of(times: Mapping[str, list[float]]) -> dict[str, float]:
     """Medians in milliseconds, and ratios of them."""
     ms = {name: 1e3 * median(runs) for name, runs in times.items()}
-    row: dict[str, object] = {"transformers": ms["transformers"]}
+    row: dict[str, float] = {"transformers": ms["transformers"]}
     row |= {name: ms[name] for name in ("reference", "all cells", "fast", "step")}
     row |= {f"{name} x": ms["transformers"] / ms[name] for name in ("all cells", "fast", "step")}
     return row | {"runs": len(times["transformers"])}

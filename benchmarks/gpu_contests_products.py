@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu_contest import Contest, Sizes
-from engine.kernels.expert_sum import expert_parts, plain_expert_parts
+from engine.kernels.expert_parts import expert_parts, plain_expert_parts
 from engine.kernels.weight_product import plain_weight_product, weight_product
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize

@@ -162,7 +162,7 @@ def _reaches(value: Any, best: int, fewer: bool) -> bool:
 
 
 def _engine_cpu(record: Record) -> str:
-    """A row a checkpoint and batch; for each number of threads both sides and their ratio."""
+    """A row a checkpoint and batch; for each number of threads both sides and their ratios."""
     cells: dict[tuple[str, int], dict[str, Any]] = {}
     for row in record["rows"]:
         shown = cells.setdefault((row["checkpoint"], row["batch"]), {})
@@ -170,6 +170,7 @@ def _engine_cpu(record: Record) -> str:
         shown[f"transformers, {label}"] = row["transformers"]
         shown[f"step, {label}"] = row["step"]
         shown[f"x, {label}"] = row["step x"]
+        shown[f"floor x, {label}"] = row["floor x"]
     rows = [{"checkpoint": name, "batch": batch, **row} for (name, batch), row in cells.items()]
     return _rows({"rows": rows})
 

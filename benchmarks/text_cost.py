@@ -104,7 +104,7 @@ def step_cost(
         table=2 * nbytes(_TABLE, shapes[_TABLE], precision),
         cache=batch * _cache_bytes(config, past, floats),
         logits=3 * positions * config.vocab_size * floats,
-        operations=positions * (2 * _visited_weights(config) + _attention(config, past)),
+        operations=positions * (2 * visited_weights(config) + _attention(config, past)),
     )
 
 
@@ -138,7 +138,7 @@ def nbytes(name: str, shape: tuple[int, ...], precision: Precision) -> int:
     return math.prod(shape) * activations(precision).itemsize
 
 
-def _visited_weights(config: ModelConfig) -> int:
+def visited_weights(config: ModelConfig) -> int:
     """Weights that a token is multiplied with; those of the table twice."""
     share = config.top_k_experts / config.num_experts
     used = (

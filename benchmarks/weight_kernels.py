@@ -26,9 +26,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.common import print_table, write_results
-from engine.kernels import gpu_expert_sum, gpu_weight_product
-from engine.kernels.expert_sum import plain_expert_parts
-from engine.kernels.gpu_tiles import Tiles
+from engine.kernels import gpu_expert_parts, gpu_weight_product
+from engine.kernels.expert_parts import plain_expert_parts
+from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight
@@ -52,9 +52,9 @@ class Contest:
     precision: Precision
     rows: int
     torch: Callable[[], Tensor]
-    triton: Callable[[Tiles], Tensor]
-    tiles: tuple[Tiles, ...]
-    chosen: Tiles
+    triton: Callable[[ProductTiles], Tensor]
+    tiles: tuple[ProductTiles, ...]
+    chosen: ProductTiles
     bytes: float
     flops: float
 
@@ -128,9 +128,9 @@ def visit_of(gate_up: Tensor, down: Tensor, rows: int, precision: Precision) -> 
         precision,
         rows,
         lambda: plain_expert_parts(x, weights, chosen, *exact),
-        lambda tiles: gpu_expert_sum.gpu_expert_parts(x, weights, chosen, *kept, tiles=tiles),
-        gpu_expert_sum.tiles_of(precision, x.dtype),
-        gpu_expert_sum.tiles_for(rows * k / experts, precision, x.dtype),
+        lambda tiles: gpu_expert_parts.gpu_expert_parts(x, weights, chosen, *kept, tiles=tiles),
+        gpu_expert_parts.tiles_of(precision, x.dtype),
+        gpu_expert_parts.tiles_for(rows * k / experts, precision, x.dtype),
         sum(weight.nbytes for weight in kept) + 2 * x.nbytes,
         2.0 * rows * k * 3 * hidden * inner,
     )
@@ -159,7 +159,7 @@ def measure(contest: Contest) -> Iterator[dict[str, object]]:
         }
 
 
-def told(tiles: Tiles) -> str:
+def told(tiles: ProductTiles) -> str:
     return f"{tiles.out}, {tiles.rows}, {tiles.warps}, {tiles.stages}"
 
 

@@ -13,7 +13,7 @@ _ENOUGH = 128
 
 
 @dataclass(frozen=True)
-class Tiles:
+class AttentionTiles:
     """How a program cuts its work. Only ``keys`` decides in which order a row's sums are taken.
 
     Attributes:
@@ -41,25 +41,33 @@ class Tiles:
         return across, heads * triton.cdiv(group, sharing) * triton.cdiv(block, self.values)
 
 
-def tiles_of(dtype: torch.dtype, block: int, *, causal: bool) -> tuple[Tiles, ...]:
+def tiles_of(dtype: torch.dtype, block: int, *, causal: bool) -> tuple[AttentionTiles, ...]:
     """What fits a Hopper GPU, for heads padded to ``block``: from large tiles to small ones.
 
     All of them have the same keys, and so give the same bits.
     """
     if dtype == torch.float32:
-        return (Tiles(16, 16, block, 4, 1) if block > 128 else Tiles(32, 32, block, 4, 2),)
+        return (
+            AttentionTiles(16, 16, block, 4, 1)
+            if block > 128
+            else AttentionTiles(32, 32, block, 4, 2),
+        )
     if block > 256:
-        large = Tiles(128, 32, 256, 8, 2)
+        large = AttentionTiles(128, 32, 256, 8, 2)
         # The causal mask takes registers, and prompts are seldom as short as a canvas.
-        return (large,) if causal else (large, Tiles(64, 32, 256, 4, 3))
+        return (large,) if causal else (large, AttentionTiles(64, 32, 256, 4, 3))
     if block > 128:
-        return Tiles(128, 32, 256, 8, 3), Tiles(64, 32, 256, 4, 3), Tiles(64, 32, 128, 4, 3)
-    return (Tiles(64, 64, block, 4, 3),)
+        return (
+            AttentionTiles(128, 32, 256, 8, 3),
+            AttentionTiles(64, 32, 256, 4, 3),
+            AttentionTiles(64, 32, 128, 4, 3),
+        )
+    return (AttentionTiles(64, 64, block, 4, 3),)
 
 
 def filling(
-    some: Sequence[Tiles], count: int, longest: int, heads: int, group: int, block: int
-) -> Tiles:
+    some: Sequence[AttentionTiles], count: int, longest: int, heads: int, group: int, block: int
+) -> AttentionTiles:
     """The largest that leave enough programs for ``count`` segments, or the smallest."""
     for tiles in some:
         across, along = tiles.programs(longest, heads, group, block)

@@ -35,7 +35,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from engine.kernels.gpu_attention_tiles import Tiles, filling, tiles_of
+from engine.kernels.gpu_attention_tiles import AttentionTiles, filling, tiles_of
 from engine.kernels.gpu_numbers import ABSENT, INTERPRETED, nearest
 from engine.kernels.segment_attention import PAGE, Segments
 
@@ -56,7 +56,7 @@ def gpu_segment_attention(
     *,
     causal: bool,
     window: int | None = None,
-    tiles: Tiles | None = None,
+    tiles: AttentionTiles | None = None,
 ) -> Tensor:
     """See ``engine.kernels.segment_attention.segment_attention``; padding is left zero."""
     size, heads = q.shape[2], k.shape[1]

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from engine.kernels.gpu_decoding import FP8
 from engine.kernels.gpu_numbers import nearest
-from engine.kernels.gpu_tiles import Tiles
+from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.kernels.gpu_weight_tile import (
     KINDS,
     as_kernels_read,
@@ -43,26 +43,26 @@ if TYPE_CHECKING:
 #: Measured on an H200, the least traffic first; of what is decoded the largest do not fit
 #: registers.
 _AS_IT_IS = (
-    Tiles(128, 256, 8, 3),
-    Tiles(128, 128, 8, 4),
-    Tiles(128, 64, 8, 6),
-    Tiles(64, 64, 4, 4),
-    Tiles(64, 32, 4, 6),
+    ProductTiles(128, 256, 8, 3),
+    ProductTiles(128, 128, 8, 4),
+    ProductTiles(128, 64, 8, 6),
+    ProductTiles(64, 64, 4, 4),
+    ProductTiles(64, 32, 4, 6),
 )
 _DECODED = (
-    Tiles(128, 64, 8, 4),
-    Tiles(64, 64, 4, 3),
-    Tiles(64, 32, 4, 3),
+    ProductTiles(128, 64, 8, 4),
+    ProductTiles(64, 64, 4, 3),
+    ProductTiles(64, 32, 4, 3),
 )
 #: Of float32, which no tensor core multiplies.
-_FLOAT32 = (Tiles(64, 16, 4, 4),)
+_FLOAT32 = (ProductTiles(64, 16, 4, 4),)
 #: Programs that leave few of an H200's 132 multiprocessors idle.
 _ENOUGH = 88
-#: Tiles of rows that are run through before the next outputs.
+#: ProductTiles of rows that are run through before the next outputs.
 _BAND = tl.constexpr(8)
 
 
-def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None) -> Tensor:
+def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: ProductTiles | None = None) -> Tensor:
     """See ``engine.kernels.weight_product.weight_product``."""
     rows, (outputs, inputs) = len(x), weight.shape
     y = torch.empty((rows, outputs), dtype=x.dtype, device=x.device)
@@ -92,18 +92,18 @@ def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: Tiles | None = None)
     return y
 
 
-def tiles_for(rows: int, outputs: int, precision: Precision, dtype: torch.dtype) -> Tiles:
+def tiles_for(rows: int, outputs: int, precision: Precision, dtype: torch.dtype) -> ProductTiles:
     """The largest tiles of which there are enough; ``dtype`` is of what is multiplied."""
     fitting = [t for t in tiles_of(precision, dtype) if t.rows <= max(32, rows)]
     return next((t for t in fitting if programs(rows, outputs, t) >= _ENOUGH), fitting[-1])
 
 
-def programs(rows: int, outputs: int, tiles: Tiles) -> int:
+def programs(rows: int, outputs: int, tiles: ProductTiles) -> int:
     """How many programs a product is with these tiles."""
     return -(-rows // tiles.rows) * -(-outputs // tiles.out)
 
 
-def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[Tiles, ...]:
+def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[ProductTiles, ...]:
     """All that may be chosen."""
     if precision is Precision.FP8:
         return _AS_IT_IS

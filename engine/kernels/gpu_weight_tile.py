@@ -132,8 +132,8 @@ def weight_times_rows(
         inputs: K.
         kind: how values are kept.
         operand: what is multiplied.
-        out_tile: see ``Tiles``.
-        row_tile: see ``Tiles``.
+        out_tile: see ``ProductTiles``.
+        row_tile: see ``ProductTiles``.
         in_tile: inputs at a time of what is multiplied as it is.
         size: of a group of int4.
         block: of inputs of int8.
@@ -239,7 +239,7 @@ def _add_block(
     part = tl.zeros(total.shape, total.dtype)
     part = _add_part(part, low, x_at, row_held, half, width)
     part = _add_part(part, high, x_at + half, row_held, half, width)
-    return total + part * scale[:, None]
+    return tl.fma(part, scale[:, None], total)
 
 
 @triton.jit
@@ -262,7 +262,7 @@ def _add_group(
     part = _add_part(part, second, x_at + quarter, row_held, quarter, width)
     part = _add_part(part, third, x_at + 2 * quarter, row_held, quarter, width)
     part = _add_part(part, fourth, x_at + 3 * quarter, row_held, quarter, width)
-    return total + part * scale.to(tl.float32)[:, None]
+    return tl.fma(part, scale.to(part.dtype)[:, None], total)
 
 
 @triton.jit

@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.config import LayerType, ModelConfig
 from engine.kernels.add_norm import add_norm
 from engine.kernels.embedding import embedding
-from engine.kernels.expert_sum import expert_parts
+from engine.kernels.expert_parts import expert_parts
 from engine.kernels.gated_gelu import gated_gelu
 from engine.kernels.layer_norms import after_attention, after_feedforward
 from engine.kernels.rotary_norm import rotary_norm

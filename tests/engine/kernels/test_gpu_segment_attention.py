@@ -19,10 +19,10 @@ from engine.kernels.segment_attention import (
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_attention_tiles import Tiles, filling, tiles_of
+from engine.kernels.gpu_attention_tiles import AttentionTiles, filling, tiles_of
 from engine.kernels.gpu_segment_attention import gpu_segment_attention
 
-SMALL = Tiles(16, 16, 16, 4, 1)
+SMALL = AttentionTiles(16, 16, 16, 4, 1)
 #: What lies where nothing may be read.
 POISON = float("nan")
 
@@ -149,9 +149,9 @@ def test_the_values_of_a_tile_do_not_change_a_bit(causal: bool) -> None:
     runs = [(50, 200), (1, 10), (20, 129)]
     case = random_case(runs, size=64, ring=4, dtype=torch.bfloat16)
     given = partial(gpu_segment_attention, *case, causal=causal, window=90)
-    expected = given(tiles=Tiles(64, 16, 64, 4, 1))
+    expected = given(tiles=AttentionTiles(64, 16, 64, 4, 1))
     for values in (32, 16):
-        assert torch.equal(given(tiles=Tiles(64, 16, values, 4, 1)), expected)
+        assert torch.equal(given(tiles=AttentionTiles(64, 16, values, 4, 1)), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

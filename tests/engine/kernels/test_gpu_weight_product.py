@@ -14,7 +14,7 @@ from engine.precision.weight import Weight
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES, FP8_SUMS
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_tiles import Tiles
+from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.kernels.gpu_weight_product import gpu_weight_product, tiles_for, tiles_of
 
 SHAPES = [(1, 1, 8), (5, 70, 24), (33, 16, 128), (40, 65, 200), (3, 9, 320)]
@@ -99,7 +99,7 @@ def test_rows_in_fp8_may_have_any_number_of_inputs() -> None:
 
 def test_a_band_of_tiles_is_not_left_out() -> None:
     x, weight = random_product(300, 40, 16, Precision.INT8, torch.float32)
-    found = gpu_weight_product(x, weight, tiles=Tiles(16, 16, 1))
+    found = gpu_weight_product(x, weight, tiles=ProductTiles(16, 16, 1))
     assert_near(found, plain_weight_product(x, weight), weight.precision)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tiles:
+class ProductTiles:
     """How a program cuts its work; ``out`` and ``rows`` are powers of two.
 
     Attributes:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.kernels.expert_sum import expert_parts, plain_expert_parts, plain_sum
+from engine.kernels.expert_parts import expert_parts, plain_expert_parts
+from engine.kernels.layer_norms import summed
 from engine.model import Experts
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
@@ -17,8 +18,8 @@ from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES, FP8_SUMS
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_expert_sum import gpu_expert_parts, tiles_of
-from engine.kernels.gpu_tiles import Tiles
+from engine.kernels.gpu_expert_parts import gpu_expert_parts, tiles_of
+from engine.kernels.gpu_product_tiles import ProductTiles
 
 #: Tokens, experts, experts a token, hidden, intermediate.
 SHAPES = [(1, 1, 1, 8, 8), (9, 1, 1, 24, 12), (5, 4, 2, 16, 20), (11, 5, 5, 136, 68)]
@@ -83,7 +84,7 @@ def test_the_parts_equal_the_reference(
 @pytest.mark.parametrize("size", [36, 64])
 def test_every_tile_says_the_same(size: int, precision: Precision) -> None:
     visit = random_visit((60, 3, 2, 128, size), precision, torch.bfloat16)
-    for tiles in (*tiles_of(precision, torch.bfloat16), Tiles(32, 16, 1)):
+    for tiles in (*tiles_of(precision, torch.bfloat16), ProductTiles(32, 16, 1)):
         found = gpu_expert_parts(
             visit.x, visit.weights, visit.chosen, visit.gate_up, visit.down, tiles=tiles
         )
@@ -143,7 +144,7 @@ def test_the_reference_is_the_models_experts(count: int, dtype: torch.dtype) -> 
     experts.down_proj.data = visit.down.values.to(dtype)
     with torch.no_grad():
         expected = experts(visit.x, visit.weights, visit.chosen)
-    assert_near(plain_sum(visit.expected()), expected, Precision.FLOAT32)
+    assert_near(summed(visit.expected()), expected, Precision.FLOAT32)
 
 
 def test_strides_and_dtypes_of_weights_do_not_matter() -> None:

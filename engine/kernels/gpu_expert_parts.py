@@ -1,4 +1,4 @@
-"""``engine.kernels.expert_sum`` in Triton: three launches, whose sizes do not depend on data.
+"""``engine.kernels.expert_parts`` in Triton: three launches, whose sizes do not depend on data.
 
 1. All T k assignments are sorted by expert and token (``engine.kernels.gpu_expert_order``).
 2. Gathered rows of x times gates and what they gate, both in one tile, with gelu and their product:
@@ -31,7 +31,7 @@ from torch import Tensor
 from engine.kernels.gpu_decoding import FP8
 from engine.kernels.gpu_expert_order import expert_order
 from engine.kernels.gpu_numbers import nearest, tanh
-from engine.kernels.gpu_tiles import Tiles
+from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.kernels.gpu_weight_tile import (
     KINDS,
     as_kernels_read,
@@ -49,20 +49,20 @@ if TYPE_CHECKING:
 #: Measured on an H200: up to so many rows an expert.
 _TILES = {
     Precision.BFLOAT16: {
-        20: Tiles(64, 32, 4, 3),
-        96: Tiles(128, 64, 8, 3),
-        math.inf: Tiles(128, 128, 8, 3),
+        20: ProductTiles(64, 32, 4, 3),
+        96: ProductTiles(128, 64, 8, 3),
+        math.inf: ProductTiles(128, 128, 8, 3),
     },
     Precision.FP8: {
-        20: Tiles(64, 32, 4, 3),
-        96: Tiles(128, 64, 4, 3),
-        math.inf: Tiles(128, 256, 8, 4),
+        20: ProductTiles(64, 32, 4, 3),
+        96: ProductTiles(128, 64, 4, 3),
+        math.inf: ProductTiles(128, 256, 8, 4),
     },
-    Precision.INT8: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 4)},
-    Precision.INT4: {20: Tiles(128, 32, 4, 3), math.inf: Tiles(128, 64, 8, 4)},
+    Precision.INT8: {20: ProductTiles(128, 32, 4, 3), math.inf: ProductTiles(128, 64, 8, 4)},
+    Precision.INT4: {20: ProductTiles(128, 32, 4, 3), math.inf: ProductTiles(128, 64, 8, 4)},
 }
 #: Of float32, which no tensor core multiplies.
-_FLOAT32 = {math.inf: Tiles(64, 16, 4, 4)}
+_FLOAT32 = {math.inf: ProductTiles(64, 16, 4, 4)}
 _ROOT, _CUBIC = tl.constexpr(0.7978845608028654), tl.constexpr(0.044715)  # sqrt(2 / pi)
 
 
@@ -73,9 +73,9 @@ def gpu_expert_parts(
     gate_up: Weight,
     down: Weight,
     *,
-    tiles: Tiles | None = None,
+    tiles: ProductTiles | None = None,
 ) -> Tensor:
-    """See ``engine.kernels.expert_sum.expert_parts``."""
+    """See ``engine.kernels.expert_parts.expert_parts``."""
     (count, k), (experts, hidden, size) = chosen.shape, down.shape
     parts = torch.empty((count, k, hidden), dtype=x.dtype, device=x.device)
     if not count:
@@ -114,17 +114,17 @@ def _taken(x: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
     return as_kernels_read(values), scales
 
 
-def tiles_for(rows: float, precision: Precision, dtype: torch.dtype) -> Tiles:
+def tiles_for(rows: float, precision: Precision, dtype: torch.dtype) -> ProductTiles:
     """By the rows that an expert has on average; ``dtype`` is of what is multiplied."""
     return next(x for most, x in _tiles_of(precision, dtype).items() if rows <= most)
 
 
-def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[Tiles, ...]:
+def tiles_of(precision: Precision, dtype: torch.dtype) -> tuple[ProductTiles, ...]:
     """All that may be chosen."""
     return tuple(_tiles_of(precision, dtype).values())
 
 
-def _tiles_of(precision: Precision, dtype: torch.dtype) -> dict[float, Tiles]:
+def _tiles_of(precision: Precision, dtype: torch.dtype) -> dict[float, ProductTiles]:
     if precision is not Precision.FP8 and dtype == torch.float32:
         return _FLOAT32
     # Weights in float32 are multiplied as bfloat16 with rows that are.

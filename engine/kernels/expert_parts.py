@@ -31,7 +31,7 @@ def expert_parts(
     """
     if not runs_triton(x) or x.dtype not in (torch.float32, torch.bfloat16):
         return plain_expert_parts(x, weights, chosen, gate_up, down)
-    from engine.kernels.gpu_expert_sum import gpu_expert_parts
+    from engine.kernels.gpu_expert_parts import gpu_expert_parts
 
     with on_device_of(x):
         return gpu_expert_parts(x, weights, chosen, gate_up, down)
@@ -49,15 +49,3 @@ def plain_expert_parts(
         visit = plain_weight_product(inner, down.of_expert(expert))
         parts[token, rank] = (visit * weights[token, rank, None]).to(x.dtype)
     return parts
-
-
-def plain_sum(parts: Tensor) -> Tensor:
-    """The sum of [T, k, D] over k, in float32 and in order, rounded once: [T, D].
-
-    ``engine.model.Experts`` rounds after each expert instead, in the order of experts. In bfloat16
-    that is 2^-8 of the largest of the k terms.
-    """
-    total = torch.zeros_like(parts[:, 0], dtype=torch.float32)
-    for rank in range(parts.shape[1]):
-        total += parts[:, rank]
-    return total.to(parts.dtype)

@@ -1,4 +1,4 @@
-"""The router in Triton takes the experts that a stable sort takes, and weighs them alike."""
+"""The choice of experts in Triton is that of a stable sort, and weighs them alike."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.kernels.routing import plain_route
+from engine.kernels.router import plain_route
 from engine.model import Router
 from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 pytest.importorskip("triton")
-from engine.kernels.gpu_routing import gpu_route
+from engine.kernels.gpu_router import gpu_route
 
 #: Tokens, experts, experts a token.
 SHAPES = [(1, 1, 1), (5, 4, 2), (3, 6, 6), (7, 100, 3), (9, 128, 8), (2, 1024, 8)]
