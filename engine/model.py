@@ -6,8 +6,7 @@ Encoder pass: causal over the prompt, writes keys and values. Decoder pass: bidi
 Training and small models compute with it. Text models are served by ``engine.text.network``, which
 must equal it, prompts included: nothing else calls ``encode``.
 
-Module names follow the Hugging Face checkpoint, so that a tensor's name is its path here. The parts
-stand in files of their own, and are named here, where kernels look for what they must equal.
+Module names follow the Hugging Face checkpoint, so that a tensor's name is its path here.
 Shapes: B canvases, L positions, S prompt tokens, V tokens, D hidden, d head size.
 """
 
@@ -23,25 +22,10 @@ from torch import Tensor, nn
 
 from engine.attention import AttentionPlan
 from engine.config import LayerConfig, LayerType, ModelConfig
-from engine.feed_forward import Experts, GatedMLP, Router
-from engine.layer import Attention, Layer
+from engine.feed_forward import GatedMLP
+from engine.layer import Layer
 from engine.rms_norm import RMSNorm
-from engine.rotation import Rotation, rotate, rotation_at
-
-__all__ = [
-    "Attention",
-    "DiffusionGemma",
-    "Experts",
-    "GatedMLP",
-    "Layer",
-    "PromptCache",
-    "RMSNorm",
-    "Rotation",
-    "Router",
-    "parameter_shapes",
-    "rotate",
-    "rotation_at",
-]
+from engine.rotation import Rotation, rotation_at
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def add_norm(
 def plain_add_norm(
     x: Tensor, weight: Tensor | None, eps: float, residual: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """See ``add_norm``; the norm is that of ``engine.model.RMSNorm``."""
+    """See ``add_norm``; the norm is that of ``engine.rms_norm.RMSNorm``."""
     total = x if residual is None else residual + x
     scale = None if weight is None else weight.float()
     return total, F.rms_norm(total.float(), total.shape[-1:], scale, eps).type_as(x)

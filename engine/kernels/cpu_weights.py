@@ -15,10 +15,13 @@ import numpy as np
 import torch
 
 from engine.config import LayerType
+from engine.feed_forward import GatedMLP
 from engine.kernels.cpu_gemm import Floats, pack, pack_gated, padded
 from engine.kernels.cpu_layout import LAYER, MODEL, Arena, HeadLayout, Records
 from engine.kernels.simd import LANES
-from engine.model import Attention, DiffusionGemma, GatedMLP, Layer, RMSNorm
+from engine.layer import Attention, Layer
+from engine.model import DiffusionGemma
+from engine.rms_norm import RMSNorm
 
 
 @dataclass(frozen=True, eq=False)

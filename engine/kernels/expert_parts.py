@@ -40,7 +40,7 @@ def expert_parts(
 def plain_expert_parts(
     x: Tensor, weights: Tensor, chosen: Tensor, gate_up: Weight, down: Weight
 ) -> Tensor:
-    """See ``expert_parts``; as ``engine.model.Experts`` computes it."""
+    """See ``expert_parts``; as ``engine.feed_forward.Experts`` computes it."""
     parts = x.new_empty(*chosen.shape, x.shape[1])
     for expert in torch.unique(chosen).tolist():
         token, rank = (chosen == expert).nonzero(as_tuple=True)

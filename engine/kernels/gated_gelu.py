@@ -23,6 +23,6 @@ def gated_gelu(packed: Tensor) -> Tensor:
 
 
 def plain_gated_gelu(packed: Tensor) -> Tensor:
-    """See ``gated_gelu``; as ``engine.model.GatedMLP`` computes it."""
+    """See ``gated_gelu``; as ``engine.feed_forward.GatedMLP`` computes it."""
     gate, up = packed.chunk(2, dim=-1)
     return F.gelu(gate, approximate="tanh") * up

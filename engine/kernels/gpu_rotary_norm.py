@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest
 from engine.kernels.rotary_norm import Projected
-from engine.model import Rotation
+from engine.rotation import Rotation
 
 #: Heads of a program, and numbers that a warp has of each half.
 _HEADS, _WARP = 8, 512

@@ -95,7 +95,7 @@ def after_feedforward(
 
 
 def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
-    """See ``after_attention``; as ``engine.model.Layer`` does it."""
+    """See ``after_attention``; as ``engine.layer.Layer`` does it."""
     eps = norms.eps
     x = x + normed(attended, norms.post_attention, eps)
     router = normed(x, None, eps) * norms.router * x.shape[-1] ** -0.5
@@ -105,7 +105,7 @@ def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> Fee
 def plain_after_feedforward(
     x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """See ``after_feedforward``; as ``engine.model.Layer`` does it."""
+    """See ``after_feedforward``; as ``engine.layer.Layer`` does it."""
     eps = norms.eps
     both = normed(dense, norms.post_dense, eps) + normed(summed(parts), norms.post_routed, eps)
     x = (x + normed(both, norms.post_feedforward, eps)) * scalar
@@ -121,7 +121,7 @@ def normed(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 def summed(parts: Tensor) -> Tensor:
     """The sum of [T, k, D] over k, in float32 and in order, rounded once: [T, D].
 
-    ``engine.model.Experts`` rounds after each expert instead, in the order of experts. In bfloat16
+    ``engine.feed_forward.Experts`` rounds after each expert instead, in the order of experts. In bfloat16
     that is 2^-8 of the largest of the k terms.
     """
     total = torch.zeros_like(parts[:, 0], dtype=torch.float32)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.kernels.triton_device import on_device_of, runs_triton
-from engine.model import Rotation, rotate
+from engine.rotation import Rotation, rotate
 
 Projected = tuple[Tensor, Tensor, Tensor]  # q [T, H, d], k and v [T, K, d], each dense
 
@@ -55,7 +55,7 @@ def plain_rotary_norm(
     heads: int,
     kv_heads: int,
 ) -> Projected:
-    """See ``rotary_norm``; as ``engine.model.Attention.project`` rounds."""
+    """See ``rotary_norm``; as ``engine.layer.Attention.project`` rounds."""
     rows = packed.unflatten(-1, (-1, len(q_weight)))
     raw_q, raw_k, raw_v = rows[:, :heads], rows[:, heads : heads + kv_heads], rows[:, -kv_heads:]
     q, k = _norm(raw_q, q_weight, eps), _norm(raw_k, k_weight, eps)

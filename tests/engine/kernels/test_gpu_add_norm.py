@@ -1,4 +1,4 @@
-"""The fused norm equals ``engine.model.RMSNorm`` of the residual sum."""
+"""The fused norm equals ``engine.rms_norm.RMSNorm`` of the residual sum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.add_norm import add_norm, plain_add_norm
-from engine.model import RMSNorm
+from engine.rms_norm import RMSNorm
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES, assert_within_an_ulp
 
 EPS = 1e-6

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.feed_forward import Experts
 from engine.kernels.expert_parts import expert_parts, plain_expert_parts
 from engine.kernels.layer_norms import summed
-from engine.model import Experts
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight

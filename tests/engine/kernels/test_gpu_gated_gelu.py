@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from engine.feed_forward import GatedMLP
 from engine.kernels.gated_gelu import gated_gelu, plain_gated_gelu
-from engine.model import GatedMLP
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.kernels.rotary_norm import plain_rotary_norm, rotary_norm
-from engine.model import Rotation, rotation_at
+from engine.rotation import Rotation, rotation_at
 from tests.engine.factories import plain_model
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES, assert_within_an_ulp
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.feed_forward import Router
 from engine.kernels.router import plain_route
-from engine.model import Router
 from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
 

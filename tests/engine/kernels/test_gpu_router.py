@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.feed_forward import Router
 from engine.kernels.router import choose_experts, plain_choose_experts
-from engine.model import Router
 from engine.precision.weight import Weight
 from tests.engine.factories import small_config
 from tests.engine.kernels.triton_cases import DEVICE, DTYPES
