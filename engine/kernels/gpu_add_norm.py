@@ -14,41 +14,42 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest
+from engine.kernels.gpu_row_rounding import empty_rows, store_row, warps_for, written
+from engine.kernels.row_rounding import Rows
 
 
 def gpu_add_norm(
-    x: Tensor, weight: Tensor | None, eps: float, residual: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+    x: Tensor, weight: Tensor | None, eps: float, residual: Tensor | None, *, rounded: bool
+) -> tuple[Tensor, Rows]:
     """See ``engine.kernels.add_norm.add_norm``."""
-    size = x.shape[-1]
-    rows = _rows(x)
-    before = rows if residual is None else _rows(residual)
-    normed = torch.empty(rows.shape, dtype=x.dtype, device=x.device)
-    total = normed if residual is None else torch.empty_like(normed)
-    if len(rows):
+    count, size = x.shape
+    x = _dense(x)
+    before = x if residual is None else _dense(residual)
+    normed = empty_rows(x.shape, x.dtype, x.device, rounded=rounded)
+    total = x if residual is None else torch.empty((count, size), dtype=x.dtype, device=x.device)
+    if count:
         block = triton.next_power_of_2(size)
-        _add_norm[(len(rows),)](
-            rows,
+        _add_norm[(count,)](
+            x,
             before,
-            rows if weight is None else weight.contiguous(),
+            x if weight is None else weight.contiguous(),
             total,
-            normed,
-            rows.stride(0),
+            *written(normed),
+            x.stride(0),
             before.stride(0),
             size,
             eps,
             has_residual=residual is not None,
             has_weight=weight is not None,
+            rounded=rounded,
             block=block,
-            num_warps=min(8, max(1, block // 512)),
+            num_warps=warps_for(block),
         )
-    return (x if residual is None else total.view(x.shape)), normed.view(x.shape)
+    return total, normed
 
 
-def _rows(x: Tensor) -> Tensor:
-    """[..., D] -> [N, D] whose last dimension is dense."""
-    rows = x.reshape(-1, x.shape[-1])
-    return rows if rows.stride(1) == 1 else rows.contiguous()
+def _dense(x: Tensor) -> Tensor:
+    return x if x.stride(1) == 1 else x.contiguous()
 
 
 @triton.jit
@@ -58,25 +59,27 @@ def _add_norm(
     weight,
     total,
     normed,
+    normed_scales,
     x_row,
     residual_row,
     size,
     eps,
     has_residual: tl.constexpr,
     has_weight: tl.constexpr,
+    rounded: tl.constexpr,
     block: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, block)
     held = at < size
-    dtype = normed.dtype.element_ty
+    dtype = x.dtype.element_ty
     value = tl.load(x + row * x_row + at, mask=held, other=0.0).to(tl.float32)
     if has_residual:
         value += tl.load(residual + row * residual_row + at, mask=held, other=0.0).to(tl.float32)
-        rounded = nearest(value, dtype)
-        tl.store(total + row * size + at, rounded, mask=held)
-        value = rounded.to(tl.float32)
+        added = nearest(value, dtype)
+        tl.store(total + row * size + at, added, mask=held)
+        value = added.to(tl.float32)
     value *= tl.rsqrt(tl.sum(value * value, axis=0) / size + eps)
     if has_weight:
         value *= tl.load(weight + at, mask=held, other=0.0).to(tl.float32)
-    tl.store(normed + row * size + at, nearest(value, dtype), mask=held)
+    store_row(value, normed + row * size + at, held, normed_scales + row, dtype, rounded)

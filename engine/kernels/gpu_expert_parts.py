@@ -34,13 +34,13 @@ from engine.kernels.gpu_numbers import nearest, tanh
 from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.kernels.gpu_weight_tile import (
     KINDS,
-    as_kernels_read,
     in_tile,
     kept,
     operand_of,
+    taken,
     weight_times_rows,
 )
-from engine.kernels.row_rounding import rounded_rows
+from engine.kernels.row_rounding import Rows
 from engine.precision.precision import Precision
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ _ROOT, _CUBIC = tl.constexpr(0.7978845608028654), tl.constexpr(0.044715)  # sqrt
 
 
 def gpu_expert_parts(
-    x: Tensor,
+    x: Rows,
     weights: Tensor,
     chosen: Tensor,
     gate_up: Weight,
@@ -77,15 +77,14 @@ def gpu_expert_parts(
 ) -> Tensor:
     """See ``engine.kernels.expert_parts.expert_parts``."""
     (count, k), (experts, hidden, size) = chosen.shape, down.shape
-    parts = torch.empty((count, k, hidden), dtype=x.dtype, device=x.device)
+    parts = torch.empty((count, k, hidden), dtype=x.dtype, device=chosen.device)
     if not count:
         return parts
-    x = x if x.stride(1) == 1 else x.contiguous()
     rows = count * k
     precision = gate_up.precision
     chosen_tiles = tiles or tiles_for(rows / experts, precision, x.dtype)
     order, plan = expert_order(chosen, experts, chosen_tiles.rows)
-    inner = torch.empty((rows, size), dtype=x.dtype, device=x.device)
+    inner = torch.empty((rows, size), dtype=x.dtype, device=chosen.device)
     row_tiles = plan.shape[1]
     shared = {
         "experts": experts,
@@ -94,24 +93,16 @@ def gpu_expert_parts(
         "in_tile": in_tile(precision, x.dtype),
         **chosen_tiles.options(),
     }
-    taken, row_scales = _taken(x, precision)
+    read, row_scales = taken(x, precision)
     _gate_up[(triton.cdiv(size, chosen_tiles.out // 2), row_tiles)](
-        *kept(gate_up, x.dtype), taken, row_scales, order, plan, inner, taken.stride(0), k, size,
+        *kept(gate_up, x.dtype), read, row_scales, order, plan, inner, read.stride(0), k, size,
         hidden=hidden, whole=size % (chosen_tiles.out // 2) == 0, **shared,
     )  # fmt: skip
     _down[(triton.cdiv(hidden, chosen_tiles.out), row_tiles)](
-        *kept(down, x.dtype), *_taken(inner, precision), order, plan, weights.float().contiguous(),
+        *kept(down, x.dtype), *taken(inner, precision), order, plan, weights.float().contiguous(),
         parts, hidden, size=size, whole=hidden % chosen_tiles.out == 0, **shared,
     )  # fmt: skip
     return parts
-
-
-def _taken(x: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
-    """Rows as the product takes them, and their scales; something for none."""
-    if precision is not Precision.FP8:
-        return x, x
-    values, scales = rounded_rows(x)
-    return as_kernels_read(values), scales
 
 
 def tiles_for(rows: float, precision: Precision, dtype: torch.dtype) -> ProductTiles:

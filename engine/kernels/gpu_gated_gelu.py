@@ -13,30 +13,41 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest
+from engine.kernels.gpu_row_rounding import empty_rows, store_row, warps_for, written
+from engine.kernels.row_rounding import Rows
 
 _TILE = 1024
 _TWICE_ROOT = tl.constexpr(2 * 0.7978845608028654)  # 2 sqrt(2 / pi)
 _CUBIC = tl.constexpr(0.044715)
 
 
-def gpu_gated_gelu(packed: Tensor) -> Tensor:
-    """See ``engine.kernels.gated_gelu.gated_gelu``."""
+def gpu_gated_gelu(packed: Tensor, *, rounded: bool) -> Rows:
+    """See ``engine.kernels.gated_gelu.gated_gelu``. What is rounded takes a program a row."""
     packed = packed if packed.stride(1) == 1 else packed.contiguous()
     count, size = len(packed), packed.shape[1] // 2
-    out = packed.new_empty(count, size)
+    out = empty_rows((count, size), packed.dtype, packed.device, rounded=rounded)
     if count:
-        tile = min(_TILE, triton.next_power_of_2(size))
-        _gate[(count, triton.cdiv(size, tile))](packed, out, packed.stride(0), size, tile=tile)
+        row = triton.next_power_of_2(size)
+        tile = row if rounded else min(_TILE, row)
+        _gate[(count, triton.cdiv(size, tile))](
+            packed,
+            *written(out),
+            packed.stride(0),
+            size,
+            rounded=rounded,
+            tile=tile,
+            num_warps=max(4, warps_for(tile)),
+        )
     return out
 
 
 @triton.jit
-def _gate(packed, out, packed_row, size, tile: tl.constexpr):
+def _gate(packed, out, scales, packed_row, size, rounded: tl.constexpr, tile: tl.constexpr):
     """A tile of one token's gates."""
     token = tl.program_id(0).to(tl.int64)
     at = tl.program_id(1) * tile + tl.arange(0, tile)
     held = at < size
-    dtype = out.dtype.element_ty
+    dtype = packed.dtype.element_ty
     own = packed + token * packed_row + at
     gate = tl.load(own, mask=held, other=0.0).to(tl.float32)
     up = tl.load(own + size, mask=held, other=0.0).to(tl.float32)
@@ -44,4 +55,4 @@ def _gate(packed, out, packed_row, size, tile: tl.constexpr):
     shut = tl.exp(-tl.abs(twice))
     share = tl.where(twice < 0, shut, 1.0) / (1.0 + shut)
     opened = nearest(gate * share, dtype).to(tl.float32)
-    tl.store(out + token * size + at, nearest(opened * up, dtype), mask=held)
+    store_row(opened * up, out + token * size + at, held, scales + token, dtype, rounded)

@@ -18,12 +18,17 @@ import triton.language as tl
 from torch import Tensor
 
 from engine.kernels.gpu_numbers import nearest
+from engine.kernels.gpu_row_rounding import empty_rows, store_row, warps_for, written
 from engine.kernels.layer_norms import FeedForwardInputs, LayerNorms
+from engine.kernels.row_rounding import Rows
 
 
-def gpu_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
+def gpu_after_attention(
+    x: Tensor, attended: Tensor, norms: LayerNorms, *, rounded: bool
+) -> FeedForwardInputs:
     """See ``engine.kernels.layer_norms.after_attention``."""
-    total, dense, routed, router = (_like(x) for _ in range(4))
+    total, router = _like(x), _like(x)
+    dense, routed = (empty_rows(x.shape, x.dtype, x.device, rounded=rounded) for _ in range(2))
     weights = norms.post_attention, norms.dense, norms.routed, norms.router
     size = x.shape[1]
     if len(x):
@@ -32,22 +37,30 @@ def gpu_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedF
             attended.contiguous(),
             *(weight.contiguous() for weight in weights),
             total,
-            dense,
-            routed,
+            *written(dense),
+            *written(routed),
             router,
             size,
             norms.eps,
             size**-0.5,
+            rounded=rounded,
             **_block(size),
         )
     return FeedForwardInputs(total, dense, routed, router)
 
 
 def gpu_after_feedforward(
-    x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
-) -> tuple[Tensor, Tensor]:
+    x: Tensor,
+    dense: Tensor,
+    parts: Tensor,
+    norms: LayerNorms,
+    scalar: Tensor,
+    following: Tensor,
+    *,
+    rounded: bool,
+) -> tuple[Tensor, Rows]:
     """See ``engine.kernels.layer_norms.after_feedforward``."""
-    total, normed = _like(x), _like(x)
+    total, normed = _like(x), empty_rows(x.shape, x.dtype, x.device, rounded=rounded)
     weights = norms.post_dense, norms.post_routed, norms.post_feedforward, following
     size = x.shape[1]
     if len(x):
@@ -58,10 +71,11 @@ def gpu_after_feedforward(
             *(weight.contiguous() for weight in weights),
             scalar,
             total,
-            normed,
+            *written(normed),
             size,
             norms.eps,
             count=parts.shape[1],
+            rounded=rounded,
             **_block(size),
         )
     return total, normed
@@ -74,7 +88,7 @@ def _like(x: Tensor) -> Tensor:
 def _block(size: int) -> dict[str, int]:
     """A row in one block, and the warps that hold it."""
     block = triton.next_power_of_2(size)
-    return {"block": block, "num_warps": min(8, max(1, block // 512))}
+    return {"block": block, "num_warps": warps_for(block)}
 
 
 @triton.jit
@@ -87,25 +101,29 @@ def _after_attention(
     router_weight,
     total,
     dense,
+    dense_scales,
     routed,
+    routed_scales,
     router,
     size,
     eps,
     root,
+    rounded: tl.constexpr,
     block: tl.constexpr,
 ):
+    row = tl.program_id(0)
     at = tl.arange(0, block)
     held = at < size
-    own = tl.program_id(0).to(tl.int64) * size + at
+    own = row.to(tl.int64) * size + at
     dtype = total.dtype.element_ty
     added = _norm(_floats(attended + own, held), size, eps) * _floats(post_attention + at, held)
     value = _rounded(_floats(x + own, held) + _rounded(added, dtype), dtype)
     tl.store(total + own, value.to(dtype), mask=held)
     value = _norm(value, size, eps)
     weighed = value * _floats(dense_weight + at, held)
-    tl.store(dense + own, nearest(weighed, dtype), mask=held)
+    store_row(weighed, dense + own, held, dense_scales + row, dtype, rounded)
     weighed = value * _floats(routed_weight + at, held)
-    tl.store(routed + own, nearest(weighed, dtype), mask=held)
+    store_row(weighed, routed + own, held, routed_scales + row, dtype, rounded)
     scaled = _rounded(_rounded(value, dtype) * _floats(router_weight + at, held), dtype)
     tl.store(router + own, nearest(scaled * root, dtype), mask=held)
 
@@ -122,17 +140,20 @@ def _after_feedforward(
     scalar,
     total,
     normed,
+    normed_scales,
     size,
     eps,
     count: tl.constexpr,
+    rounded: tl.constexpr,
     block: tl.constexpr,
 ):
+    row = tl.program_id(0)
     at = tl.arange(0, block)
     held = at < size
-    own = tl.program_id(0).to(tl.int64) * size + at
+    own = row.to(tl.int64) * size + at
     dtype = total.dtype.element_ty
     # All is asked for before anything waits for other threads.
-    visits = parts + tl.program_id(0).to(tl.int64) * count * size + at
+    visits = parts + row.to(tl.int64) * count * size + at
     routed = tl.zeros([block], tl.float32)
     for rank in tl.static_range(count):
         routed += _floats(visits + rank * size, held)
@@ -145,7 +166,7 @@ def _after_feedforward(
     value = _rounded(value * tl.load(scalar).to(tl.float32), dtype)
     tl.store(total + own, value.to(dtype), mask=held)
     weighed = _norm(value, size, eps) * _floats(following + at, held)
-    tl.store(normed + own, nearest(weighed, dtype), mask=held)
+    store_row(weighed, normed + own, held, normed_scales + row, dtype, rounded)
 
 
 @triton.jit

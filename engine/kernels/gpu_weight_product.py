@@ -28,13 +28,13 @@ from engine.kernels.gpu_numbers import nearest
 from engine.kernels.gpu_product_tiles import ProductTiles
 from engine.kernels.gpu_weight_tile import (
     KINDS,
-    as_kernels_read,
     in_tile,
     kept,
     operand_of,
+    taken,
     weight_times_rows,
 )
-from engine.kernels.row_rounding import rounded_rows
+from engine.kernels.row_rounding import Rows
 from engine.precision.precision import Precision
 
 if TYPE_CHECKING:
@@ -62,24 +62,20 @@ _ENOUGH = 88
 _BAND = tl.constexpr(8)
 
 
-def gpu_weight_product(x: Tensor, weight: Weight, *, tiles: ProductTiles | None = None) -> Tensor:
+def gpu_weight_product(x: Rows, weight: Weight, *, tiles: ProductTiles | None = None) -> Tensor:
     """See ``engine.kernels.weight_product.weight_product``."""
     rows, (outputs, inputs) = len(x), weight.shape
-    y = torch.empty((rows, outputs), dtype=x.dtype, device=x.device)
+    y = torch.empty((rows, outputs), dtype=x.dtype, device=weight.device)
     if not y.numel():
         return y
     chosen = tiles or tiles_for(rows, outputs, weight.precision, x.dtype)
-    row_scales = y
-    if weight.precision is Precision.FP8:
-        x, row_scales = rounded_rows(x)
-        x = as_kernels_read(x)
-    x = x if x.stride(1) == 1 else x.contiguous()
+    read, row_scales = taken(x, weight.precision)
     _product[(programs(rows, outputs, chosen),)](
         *kept(weight, y.dtype),
-        x,
+        read,
         row_scales,
         y,
-        x.stride(0),
+        read.stride(0),
         rows,
         outputs,
         inputs=inputs,

@@ -40,6 +40,7 @@ from engine.kernels.gpu_decoding import (
     float8,
 )
 from engine.kernels.gpu_numbers import INTERPRETED
+from engine.kernels.row_rounding import RoundedRows, Rows, floats, rounded_rows
 from engine.precision.pairs import BLOCK
 from engine.precision.precision import GROUP, Precision
 
@@ -90,6 +91,19 @@ def kept(weight: Weight, dtype: torch.dtype) -> tuple[Tensor, Tensor, int, int]:
     else:
         values = values.view(torch.int16)
     return values, weight.scales, weight.scales.stride(-2), weight.scales.stride(-1)
+
+
+def taken(x: Rows, precision: Precision) -> tuple[Tensor, Tensor]:
+    """Rows as a product with weights so kept reads them, dense along K, and their scales.
+
+    Something for scales where there are none.
+    """
+    if precision is Precision.FP8:
+        rows = x if isinstance(x, RoundedRows) else rounded_rows(x)
+        return as_kernels_read(rows.values), rows.scales
+    held = floats(x)
+    held = held if held.stride(1) == 1 else held.contiguous()
+    return held, held
 
 
 def as_kernels_read(values: Tensor) -> Tensor:

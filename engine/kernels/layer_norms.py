@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.kernels.row_rounding import Rows, plain_rows
 from engine.kernels.triton_device import on_device_of, runs_triton
 
 
@@ -51,30 +52,40 @@ class FeedForwardInputs:
     """
 
     x: Tensor
-    dense: Tensor
-    routed: Tensor
+    dense: Rows
+    routed: Rows
     router: Tensor
 
 
-def after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
+def after_attention(
+    x: Tensor, attended: Tensor, norms: LayerNorms, *, rounded: bool = False
+) -> FeedForwardInputs:
     """Add attention's output, normed, and norm the sum for what reads it next.
 
     Args:
         x: the residual, [T, D].
         attended: attention's output, [T, D].
         norms: of the layer.
+        rounded: whether ``dense`` and ``routed`` are to be rounded, as fp8 products take them.
     """
     if not runs_triton(x):
-        return plain_after_attention(x, attended, norms)
+        return plain_after_attention(x, attended, norms, rounded=rounded)
     from engine.kernels.gpu_layer_norms import gpu_after_attention
 
     with on_device_of(x):
-        return gpu_after_attention(x, attended, norms)
+        return gpu_after_attention(x, attended, norms, rounded=rounded)
 
 
 def after_feedforward(
-    x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
-) -> tuple[Tensor, Tensor]:
+    x: Tensor,
+    dense: Tensor,
+    parts: Tensor,
+    norms: LayerNorms,
+    scalar: Tensor,
+    following: Tensor,
+    *,
+    rounded: bool = False,
+) -> tuple[Tensor, Rows]:
     """Add both feed-forward outputs, normed, and scale: the next residual, and its norm.
 
     Args:
@@ -84,32 +95,46 @@ def after_feedforward(
         norms: of the layer.
         scalar: [1], the layer's.
         following: [D], weights of the norm that reads the residual next.
+        rounded: whether that norm is to be rounded, as fp8 products take it.
     """
     given = x, dense, parts, norms, scalar, following
     if not runs_triton(x):
-        return plain_after_feedforward(*given)
+        return plain_after_feedforward(*given, rounded=rounded)
     from engine.kernels.gpu_layer_norms import gpu_after_feedforward
 
     with on_device_of(x):
-        return gpu_after_feedforward(*given)
+        return gpu_after_feedforward(*given, rounded=rounded)
 
 
-def plain_after_attention(x: Tensor, attended: Tensor, norms: LayerNorms) -> FeedForwardInputs:
+def plain_after_attention(
+    x: Tensor, attended: Tensor, norms: LayerNorms, *, rounded: bool = False
+) -> FeedForwardInputs:
     """See ``after_attention``; as ``engine.layer.Layer`` does it."""
     eps = norms.eps
     x = x + normed(attended, norms.post_attention, eps)
     router = normed(x, None, eps) * norms.router * x.shape[-1] ** -0.5
-    return FeedForwardInputs(x, normed(x, norms.dense, eps), normed(x, norms.routed, eps), router)
+    dense, routed = (
+        plain_rows(normed(x, weight, eps), rounded=rounded)
+        for weight in (norms.dense, norms.routed)
+    )
+    return FeedForwardInputs(x, dense, routed, router)
 
 
 def plain_after_feedforward(
-    x: Tensor, dense: Tensor, parts: Tensor, norms: LayerNorms, scalar: Tensor, following: Tensor
-) -> tuple[Tensor, Tensor]:
+    x: Tensor,
+    dense: Tensor,
+    parts: Tensor,
+    norms: LayerNorms,
+    scalar: Tensor,
+    following: Tensor,
+    *,
+    rounded: bool = False,
+) -> tuple[Tensor, Rows]:
     """See ``after_feedforward``; as ``engine.layer.Layer`` does it."""
     eps = norms.eps
     both = normed(dense, norms.post_dense, eps) + normed(summed(parts), norms.post_routed, eps)
     x = (x + normed(both, norms.post_feedforward, eps)) * scalar
-    return x, normed(x, following, eps)
+    return x, plain_rows(normed(x, following, eps), rounded=rounded)
 
 
 def normed(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
@@ -121,8 +146,8 @@ def normed(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 def summed(parts: Tensor) -> Tensor:
     """The sum of [T, k, D] over k, in float32 and in order, rounded once: [T, D].
 
-    ``engine.feed_forward.Experts`` rounds after each expert instead, in the order of experts. In bfloat16
-    that is 2^-8 of the largest of the k terms.
+    ``engine.feed_forward.Experts`` rounds after each expert instead, in the order of experts. In
+    bfloat16 that is 2^-8 of the largest of the k terms.
     """
     total = torch.zeros_like(parts[:, 0], dtype=torch.float32)
     for rank in range(parts.shape[1]):

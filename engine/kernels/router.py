@@ -49,7 +49,8 @@ def plain_route(scores: Tensor, per_expert_scale: Tensor, top_k: int) -> tuple[T
 
     Weights sum to 1 before the per-expert scale. The likeliest comes first, and of experts with
     equal scores, as are common in bfloat16, that with the lowest number; ``torch.topk`` promises
-    neither which of them it takes nor in what order. In all else it is ``engine.feed_forward.Router``.
+    neither which of them it takes nor in what order. In all else it is
+    ``engine.feed_forward.Router``.
 
     Args:
         scores: [T, E], without NaN.

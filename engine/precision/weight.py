@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.kernels.row_rounding import Rows
 from engine.kernels.weight_product import weight_product
 from engine.precision.nibbles import unpacked
 from engine.precision.pairs import unpaired
@@ -114,8 +115,8 @@ class Weight:
         scales = self.scales.float().repeat_interleave(GROUP, dim=-1)
         return unpacked(self.values) * scales[..., : self.inputs]
 
-    def product(self, x: Tensor) -> Tensor:
-        """``x`` [T, K] -> [T, N], in the dtype of ``x``."""
+    def product(self, x: Rows) -> Tensor:
+        """``x`` [T, K] -> [T, N], in the dtype of ``x``; see ``weight_product``."""
         return weight_product(x, self)
 
     def _scales_shape(self) -> torch.Size:

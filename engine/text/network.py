@@ -25,9 +25,11 @@ from engine.kernels.gated_gelu import gated_gelu
 from engine.kernels.layer_norms import after_attention, after_feedforward
 from engine.kernels.rotary_norm import rotary_norm
 from engine.kernels.router import choose_experts
+from engine.kernels.row_rounding import Rows, floats
 from engine.kernels.segment_attention import Segments, segment_attention
 from engine.kernels.side_stream import SideStream
 from engine.kernels.write_pages import write_pages
+from engine.precision.precision import Precision
 from engine.rotation import Rotation, rotation_at
 from engine.text.kv_cache import KVCache
 from engine.text.weights import GatedWeights, LayerWeights, TextWeights
@@ -70,6 +72,7 @@ class TextNetwork:
         scale = torch.tensor(math.sqrt(config.hidden_size), dtype=weights.dtype)
         self._embed_scale = float(scale)
         self._aside = SideStream(weights.device)
+        self._rounded = weights.precision is Precision.FP8
 
     def encode(self, tokens: Tensor, lengths: Tensor, past: Past) -> None:
         """Run the causal pass and write its keys and values into the cache.
@@ -81,7 +84,7 @@ class TextNetwork:
         """
         run = self._run(tokens, lengths, past, causal=True)
         x = self._embed(tokens.flatten())
-        _, h = add_norm(x, self._following(-1), self.config.rms_norm_eps)
+        h = self._first_norm(x)
         last = len(self.weights.layers) - 1
         for index, layer in enumerate(self.weights.layers):
             q, k, v = self._project(h, layer, run)
@@ -101,15 +104,18 @@ class TextNetwork:
         run = self._run(canvas, lengths, past, causal=False)
         eps = self.config.rms_norm_eps
         _, told = add_norm(
-            signal.flatten(0, 1) * self._embed_scale, self.weights.conditioning_norm, eps
+            signal.flatten(0, 1) * self._embed_scale,
+            self.weights.conditioning_norm,
+            eps,
+            rounded=self._rounded,
         )
         conditioning = self._gated(told, self.weights.conditioning)
-        _, x = add_norm(conditioning, None, eps, self._embed(canvas.flatten()))
-        _, h = add_norm(x, self._following(-1), eps)
+        x = floats(add_norm(conditioning, None, eps, self._embed(canvas.flatten()))[1])
+        h = self._first_norm(x)
         for index, layer in enumerate(self.weights.layers):
             q, k, v = self._project(h, layer, run)
             x, h = self._finish(x, self._attend(q, k, v, index, run), index, run)
-        return h.view(*canvas.shape, -1)
+        return floats(h).view(*canvas.shape, -1)
 
     def head(self, hidden: Tensor) -> Tensor:
         """Hidden states [N, D] -> logits before their softcap, [N, V], in the same dtype."""
@@ -138,12 +144,17 @@ class TextNetwork:
     def _embed(self, tokens: Tensor) -> Tensor:
         return embedding(tokens, self.weights.embeddings.values, self._embed_scale)
 
+    def _first_norm(self, x: Tensor) -> Rows:
+        """What the first layer projects: [T, D]."""
+        first = self.weights.layers[0].input_norm
+        return add_norm(x, first, self.config.rms_norm_eps, rounded=self._rounded)[1]
+
     def _following(self, index: int) -> Tensor:
         """The weights of the norm that reads what layer ``index`` leaves."""
         layers = self.weights.layers
         return layers[index + 1].input_norm if index + 1 < len(layers) else self.weights.norm
 
-    def _project(self, h: Tensor, layer: LayerWeights, run: _Pass) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, h: Rows, layer: LayerWeights, run: _Pass) -> tuple[Tensor, Tensor, Tensor]:
         heads = layer.heads
         return rotary_norm(
             layer.qkv.product(h),
@@ -162,10 +173,10 @@ class TextNetwork:
         heads = segment_attention(q, k, v, *pages, segments, causal=run.causal, window=window)
         return layer.out.product(heads.flatten(1))
 
-    def _finish(self, x: Tensor, attended: Tensor, index: int, run: _Pass) -> tuple[Tensor, Tensor]:
+    def _finish(self, x: Tensor, attended: Tensor, index: int, run: _Pass) -> tuple[Tensor, Rows]:
         """The residual after a layer, and its norm for the next one: [T, D] each."""
         layer = self.weights.layers[index]
-        into = after_attention(x, attended, layer.norms)
+        into = after_attention(x, attended, layer.norms, rounded=self._rounded)
         # The dense MLP fills a GPU for a moment, the experts' weights take long to read.
         dense = self._aside.start(lambda: self._gated(into.dense, layer.mlp))
         visits = choose_experts(
@@ -174,11 +185,19 @@ class TextNetwork:
         parts = expert_parts(into.routed, *visits, layer.experts.gate_up, layer.experts.down)
         self._aside.join()
         scalar = layer.encoder_scalar if run.causal else layer.decoder_scalar
-        return after_feedforward(into.x, dense, parts, layer.norms, scalar, self._following(index))
+        return after_feedforward(
+            into.x,
+            dense,
+            parts,
+            layer.norms,
+            scalar,
+            self._following(index),
+            rounded=self._rounded and index + 1 < len(self.weights.layers),
+        )
 
     def _write(self, k: Tensor, v: Tensor, index: int, run: _Pass) -> None:
         segments = run.segments[self.weights.layers[index].kind]
         write_pages(k, v, *self.cache.layers[index], segments)
 
-    def _gated(self, x: Tensor, mlp: GatedWeights) -> Tensor:
-        return mlp.down.product(gated_gelu(mlp.gate_up.product(x)))
+    def _gated(self, x: Rows, mlp: GatedWeights) -> Tensor:
+        return mlp.down.product(gated_gelu(mlp.gate_up.product(x), rounded=self._rounded))

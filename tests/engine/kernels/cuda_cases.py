@@ -44,6 +44,11 @@ KEPT = {
     Precision.INT8: ("*i16", "*fp32"),
     Precision.INT4: ("*i16", "*bf16"),
 }
+#: Rows that may be rounded.
+WRITTEN = {
+    gpu_layer_norms._after_attention: ("dense", "routed"),
+    gpu_layer_norms._after_feedforward: ("normed",),
+}
 #: Inputs of an expert's two products.
 EXPERT = (("hidden", 2816), ("size", 704))
 #: Kernel, types, constants, and warps or more options.
@@ -61,21 +66,34 @@ def all_cases() -> Iterator[Case]:
 
 def norms() -> Iterator[Case]:
     for dtype in ("bf16", "fp32"):
-        for flags in (True, False):
-            types = dict.fromkeys(("x", "residual", "weight", "total", "normed"), f"*{dtype}")
+        for flags, rounded in product((True, False), repeat=2):
+            types = dict.fromkeys(("x", "residual", "weight", "total"), f"*{dtype}")
+            types |= written("normed", dtype, rounded) | {"eps": "fp32"}
             chosen = {"has_residual": flags, "has_weight": flags, "block": 4096}
-            yield gpu_add_norm._add_norm, types | {"eps": "fp32"}, chosen, 8
+            yield gpu_add_norm._add_norm, types, chosen | {"rounded": rounded}, 8
+
+
+def written(name: str, dtype: str, rounded: bool) -> dict[str, str]:
+    """Rows that a kernel writes, and their scales."""
+    if rounded:
+        return {name: "*fp8e4nv", f"{name}_scales": "*fp32"}
+    return dict.fromkeys((name, f"{name}_scales"), f"*{dtype}")
 
 
 def between_products() -> Iterator[Case]:
     """What lies between a layer's products, and the embeddings before all layers."""
     floats = {"eps": "fp32", "root": "fp32", "scale": "fp32"}
     for dtype in ("bf16", "fp32"):
-        for kernel in (gpu_layer_norms._after_attention, gpu_layer_norms._after_feedforward):
-            others = ("size", "block", "count", *floats)
+        kernels = gpu_layer_norms._after_attention, gpu_layer_norms._after_feedforward
+        for kernel, rounded in product(kernels, (True, False)):
+            others = ("size", "block", "count", "rounded", *floats)
             rows = [name for name in kernel.arg_names if name not in others]
-            chosen = {"block": 4096} | ({"count": 8} if "count" in kernel.arg_names else {})
-            yield kernel, dict.fromkeys(rows, f"*{dtype}") | floats, chosen, 8
+            types = dict.fromkeys(rows, f"*{dtype}") | floats
+            for name in WRITTEN[kernel]:
+                types |= written(name, dtype, rounded)
+            chosen = {"block": 4096, "rounded": rounded}
+            chosen |= {"count": 8} if "count" in kernel.arg_names else {}
+            yield kernel, types, chosen, 8
         types = {"tokens": "*i64", "table": f"*{dtype}", "out": f"*{dtype}"} | floats
         yield gpu_embedding._embed, types, {"table_column": 1, "block": 4096}, 8
         types = {"sums": "*fp32", "per_expert_scale": f"*{dtype}"}
@@ -161,8 +179,12 @@ def attention() -> Iterator[Case]:
 
 def gates() -> Iterator[Case]:
     for dtype in ("bf16", "fp32"):
-        types = dict.fromkeys(("packed", "out"), f"*{dtype}")
-        yield gpu_gated_gelu._gate, types, {"tile": gpu_gated_gelu._TILE}, 4
+        types = {"packed": f"*{dtype}"}
+        for rounded in (True, False):
+            rows = written("out", dtype, rounded)
+            types |= {"out": rows["out"], "scales": rows["out_scales"]}
+            chosen = {"tile": 4096 if rounded else gpu_gated_gelu._TILE, "rounded": rounded}
+            yield gpu_gated_gelu._gate, dict(types), chosen, 8 if rounded else 4
 
 
 def heads_and_pages() -> Iterator[Case]:
@@ -196,7 +218,7 @@ def weights() -> Iterator[Case]:
     for dtype, name in ((torch.bfloat16, "bf16"), (torch.float32, "fp32")):
         types |= dict.fromkeys(("y", "parts"), f"*{name}")
         rows = {"x": f"*{name}", "values": "*fp8e4nv", "scales": "*fp32", "eps": "fp32"}
-        yield gpu_row_rounding._round, rows, {"share": 1 / 448, "block": 4096}, 8
+        yield gpu_row_rounding._round, rows, {"block": 4096}, 8
         for tiles in gpu_router.tiles_of(dtype):
             chosen = {"inputs": 2816, "part": gpu_router._PART, "operand": OPERANDS[dtype]}
             chosen |= {"in_tile": in_tile(Precision.of(dtype), dtype)}

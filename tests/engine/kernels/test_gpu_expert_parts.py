@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.feed_forward import Experts
 from engine.kernels.expert_parts import expert_parts, plain_expert_parts
 from engine.kernels.layer_norms import summed
+from engine.kernels.row_rounding import rounded_rows
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
 from engine.precision.weight import Weight
@@ -113,6 +114,15 @@ def test_scales_may_lie_in_either_order(precision: Precision) -> None:
     arranged = replace(visit, gate_up=visit.gate_up.arranged(), down=visit.down.arranged())
     assert torch.equal(arranged.gate_up.dequantized(), visit.gate_up.dequantized())
     assert torch.equal(arranged.found(), visit.found())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_may_be_rounded_before(dtype: torch.dtype) -> None:
+    visit = random_visit((20, 4, 2, 72, 40), Precision.FP8, dtype)
+    given = visit.weights, visit.chosen, visit.gate_up, visit.down
+    rows = rounded_rows(visit.x)
+    assert torch.equal(expert_parts(rows, *given), visit.found())
+    assert torch.equal(plain_expert_parts(rows, *given), visit.expected())
 
 
 @pytest.mark.cuda

@@ -14,9 +14,10 @@ from engine.kernels.layer_norms import (
     plain_after_attention,
     plain_after_feedforward,
 )
+from engine.kernels.row_rounding import Rows, floats, plain_rounded_rows
 from engine.text.weights import ModelWeights, TextWeights
 from tests.engine.factories import plain_model
-from tests.engine.kernels.triton_cases import DEVICE, DTYPES
+from tests.engine.kernels.triton_cases import DEVICE, DTYPES, assert_same
 
 EPS = 1e-6
 SHAPES = [(1, 1), (3, 7), (5, 64), (4, 96), (3, 600), (2, 2816)]
@@ -39,7 +40,11 @@ def random_norms(size: int, dtype: torch.dtype) -> LayerNorms:
 
 
 def parts(inputs: FeedForwardInputs) -> tuple[Tensor, ...]:
-    return inputs.x, inputs.dense, inputs.routed, inputs.router
+    return inputs.x, floats(inputs.dense), floats(inputs.routed), inputs.router
+
+
+def pair(given: tuple[Tensor, Rows]) -> tuple[Tensor, ...]:
+    return given[0], floats(given[1])
 
 
 def assert_near(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
@@ -76,7 +81,27 @@ def test_after_feedforward_equals_the_reference(
     norms, (following,) = random_norms(shape[1], dtype), random_weights(shape[1], 1, dtype)
     scalar = torch.tensor([0.37], device=DEVICE, dtype=dtype)
     given = x, dense, visits, norms, scalar, following
-    assert_near(after_feedforward(*given), plain_after_feedforward(*given))
+    assert_near(pair(after_feedforward(*given)), pair(plain_after_feedforward(*given)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_rounded_are_the_norms_in_fp8(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    x, other = (random_rows(*shape, dtype=dtype, seed=seed) for seed in (1, 2))
+    norms, (following,) = random_norms(shape[1], dtype), random_weights(shape[1], 1, dtype)
+    for after in (after_attention, plain_after_attention):
+        into, rounded = after(x, other, norms), after(x, other, norms, rounded=True)
+        assert torch.equal(rounded.x, into.x)
+        assert torch.equal(rounded.router, into.router)
+        assert_same(rounded.dense, plain_rounded_rows(floats(into.dense)))
+        assert_same(rounded.routed, plain_rounded_rows(floats(into.routed)))
+    visits = random_rows(shape[0], 2, shape[1], dtype=dtype, seed=3)
+    given = x, other, visits, norms, torch.tensor([0.4], device=DEVICE, dtype=dtype), following
+    for following_norm in (after_feedforward, plain_after_feedforward):
+        total, normed = following_norm(*given)
+        again, rows = following_norm(*given, rounded=True)
+        assert torch.equal(again, total)
+        assert_same(rows, plain_rounded_rows(floats(normed)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -100,7 +125,7 @@ def test_the_references_are_the_models_layer(dtype: torch.dtype) -> None:
     both = layer.post_feedforward_layernorm_1(dense) + layer.post_feedforward_layernorm_2(routed)
     expected = (x + layer.post_feedforward_layernorm(both)) * scalar
     assert torch.equal(total, expected)
-    assert torch.equal(normed, model.norm(expected))
+    assert torch.equal(floats(normed), model.norm(expected))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -113,9 +138,9 @@ def test_a_row_has_the_same_bits_in_any_company(dtype: torch.dtype) -> None:
     whole = parts(after_attention(x, dense, norms))
     for part, alone in zip(whole, parts(after_attention(x[own], dense[own], norms)), strict=True):
         assert torch.equal(part[own], alone)
-    pair = after_feedforward(x, dense, routed, norms, scalar, following)
-    single = after_feedforward(x[own], dense[own], routed[own], norms, scalar, following)
-    for part, alone in zip(pair, single, strict=True):
+    both = pair(after_feedforward(x, dense, routed, norms, scalar, following))
+    single = pair(after_feedforward(x[own], dense[own], routed[own], norms, scalar, following))
+    for part, alone in zip(both, single, strict=True):
         assert torch.equal(part[own], alone)
 
 
@@ -128,8 +153,8 @@ def test_strides_do_not_matter() -> None:
     found, expected = (parts(after_attention(*y, norms)) for y in (turned, (x, dense)))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     scalar = torch.tensor([2.0], device=DEVICE)
-    found = after_feedforward(*turned, visits.mT.contiguous().mT, norms, scalar, sparse)
-    expected = after_feedforward(x, dense, visits, norms, scalar, following)
+    found = pair(after_feedforward(*turned, visits.mT.contiguous().mT, norms, scalar, sparse))
+    expected = pair(after_feedforward(x, dense, visits, norms, scalar, following))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -138,4 +163,5 @@ def test_no_rows_are_no_work() -> None:
     assert after_attention(none, none, norms).router.shape == (0, 8)
     scalar = torch.ones(1, device=DEVICE)
     given = none, none, none[:, None], norms, scalar, norms.dense
-    assert after_feedforward(*given)[1].shape == (0, 8)
+    assert floats(after_feedforward(*given)[1]).shape == (0, 8)
+    assert len(after_feedforward(*given, rounded=True)[1]) == 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.kernels.row_rounding import as_rounded
+from engine.kernels.row_rounding import plain_rounded_rows, rounded_rows
 from engine.kernels.weight_product import plain_weight_product, weight_product
 from engine.precision.precision import Precision
 from engine.precision.quantize import quantize
@@ -47,7 +47,7 @@ def test_the_product_equals_the_reference(
     x, weight = random_product(*shape, precision, dtype)
     found = weight_product(x, weight)
     assert_near(found, plain_weight_product(x, weight), precision)
-    taken = as_rounded(x) if precision is Precision.FP8 else x
+    taken = plain_rounded_rows(x).exact() if precision is Precision.FP8 else x
     exact = taken.double() @ weight.dequantized().double().T
     bound = 1e-6 if dtype == torch.float32 else 2.0**-7
     bound = max(bound, FP8_SUMS) if precision is Precision.FP8 else bound
@@ -90,6 +90,19 @@ def test_the_rows_may_be_strided() -> None:
         x, weight = random_product(12, 20, 40, precision, torch.float32)
         for strided in (x.T.contiguous().T, torch.cat((x, x), dim=1)[:, :40]):
             assert torch.equal(weight_product(strided, weight), weight_product(x, weight))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_may_be_rounded_before(dtype: torch.dtype) -> None:
+    x, weight = random_product(33, 70, 136, Precision.FP8, dtype)
+    rows = rounded_rows(x)
+    for product in (weight_product, plain_weight_product):
+        assert torch.equal(product(rows, weight), product(x, weight))
+    for precision in set(Precision) - {Precision.FP8}:
+        _, other = random_product(33, 70, 136, precision, dtype)
+        for product in (weight_product, plain_weight_product):
+            with pytest.raises(TypeError, match="weights in fp8"):
+                product(rows, other)
 
 
 def test_rows_in_fp8_may_have_any_number_of_inputs() -> None:

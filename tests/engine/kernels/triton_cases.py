@@ -7,6 +7,7 @@ from torch import Tensor
 
 from engine.domain_sets import DomainSets
 from engine.kernels.raw_logits import RawLogits
+from engine.kernels.row_rounding import RoundedRows, Rows
 from engine.noise import CounterNoise, stream_keys
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -27,6 +28,15 @@ def assert_within_an_ulp(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=near, atol=1e-6)
     if found.dtype == torch.bfloat16:
         assert (found != expected).float().mean() <= 0.02
+
+
+def assert_same(found: Rows, expected: Rows) -> None:
+    """Rounded to fp8, both, and to the same; zeros of either sign aside."""
+    assert isinstance(found, RoundedRows)
+    assert isinstance(expected, RoundedRows)
+    assert found.dtype == expected.dtype
+    assert torch.equal(found.scales, expected.scales)
+    assert torch.equal(found.values.float(), expected.values.float())
 
 
 def random_domain(shape: tuple[int, int, int], seed: int, sets: int = 12) -> DomainSets:
