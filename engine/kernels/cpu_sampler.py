@@ -17,23 +17,9 @@ from numba import njit
 from torch import Tensor
 
 from engine.kernels.cpu_noise import stream, uniform, uniforms
-from engine.kernels.simd import (
-    LANES,
-    add,
-    div,
-    exp2,
-    fma,
-    load,
-    log,
-    maximum,
-    minimum,
-    mul,
-    peak,
-    splat,
-    store,
-    sub,
-    total,
-)
+from engine.kernels.simd import LANES, add, div, fma, load, maximum, minimum, mul, splat, store, sub
+from engine.kernels.simd_functions import exp2, log
+from engine.kernels.simd_shuffles import peak, total
 from engine.noise import CounterNoise
 from engine.sampler import Projection, StepResult, StepSettings
 
