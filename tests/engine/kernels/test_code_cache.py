@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba import config, njit
 
-from engine.kernels.code_cache import SOURCES, code_folder, sources_digest
+from engine.kernels.code_cache import SOURCES, code_folder, keep_apart, sources_digest
 
 CALLER = (
     "from numba import njit\nfrom kernels.callee import answer\n\n"
@@ -78,6 +79,20 @@ def test_a_place_that_cannot_be_written_to_is_passed_over(
     assert code_folder("1", [closed, opened]) == opened / "kernels-1"
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert code_folder("1", [closed]).parent == tmp_path
+
+
+def test_code_that_is_kept_apart_has_a_folder_for_each_state_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    folders = set()
+    for text in ("1", "2"):
+        (tmp_path / "a.py").write_text(text)
+        with keep_apart([tmp_path / "a.py"]):
+            folders.add(Path(njit(cache=True)(python).stats.cache_path).parent)
+        assert str(tmp_path) == config.CACHE_DIR
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {tmp_path}
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.parent.name == "kernels"])
