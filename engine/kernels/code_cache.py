@@ -13,7 +13,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,21 @@ def use_code_cache() -> None:
     if not settings.CACHE_DIR:
         places = (user_cache() / "inkfill", _HERE / "__pycache__")
         settings.CACHE_DIR = str(code_folder(sources_digest(SOURCES), places))
+
+
+@contextmanager
+def keep_apart(files: Iterable[Path]) -> Iterator[None]:
+    """Keep the code of what is defined in the block apart for each state of these files too.
+
+    For code that is not of these kernels, yet calls from file to file.
+    """
+    settings: Any = config  # as above
+    outer = settings.CACHE_DIR
+    settings.CACHE_DIR = str(Path(outer) / sources_digest(files))
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = outer
 
 
 def user_cache() -> Path:

@@ -15,24 +15,14 @@ import numpy as np
 from numba import njit
 
 from engine.kernels.cpu_blocks import THIN_ROWS, mix_block, score_block
-from engine.kernels.simd import (
-    add,
+from engine.kernels.simd import add, div, fma, load, maximum, mul, splat, store, sub, where
+from engine.kernels.simd_functions import exp2, rsqrt
+from engine.kernels.simd_runs import (
     column_maximum,
-    div,
-    exp2,
-    fma,
-    load,
-    maximum,
-    mul,
     normalise_8_runs,
     normalise_16_runs,
-    rsqrt,
-    splat,
-    store,
-    sub,
     sums_of_squares,
     transpose,
-    where,
 )
 
 _ZERO, _ONE = np.float32(0), np.float32(1)

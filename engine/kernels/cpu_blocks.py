@@ -17,6 +17,7 @@ from numba import types
 
 from engine.kernels import simd
 from engine.kernels.simd import LANES, Builder, Value
+from engine.kernels.simd_functions import gelu
 
 _WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
 #: Rows of a block two vectors wide: 28 of AVX-512's 32 registers hold sums, or 12 of AVX2's 16.
@@ -55,7 +56,7 @@ def _accumulate(
     builder.branch(loop)
     builder.position_at_end(loop)
     k = builder.phi(_I64)
-    old = [[builder.phi(simd.zeros().type) for _ in range(vectors)] for _ in rows]
+    old = [[builder.phi(simd.VECTOR) for _ in range(vectors)] for _ in rows]
     ks = [builder.add(k, _I64(i)) for i in range(unroll)]
     b = []
     for from_b in map(columns, ks):
@@ -136,7 +137,7 @@ def _weighted(*, activate: bool) -> Any:
                 lines = _spread(builder, from_a, a_row, count)
                 sums = _accumulate(builder, lines, _I64(1), columns, depth, 2)
                 if activate:
-                    sums = [[builder.fmul(simd.gelu(builder, x), y)] for x, y in sums]
+                    sums = [[builder.fmul(gelu(builder, x), y)] for x, y in sums]
                 for line, vectors in zip(_spread(builder, to, c_row, count), sums, strict=True):
                     for j, vector in enumerate(vectors):
                         simd.write(builder, vector, builder.gep(line, [_I64(LANES * j)]))

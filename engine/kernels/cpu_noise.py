@@ -6,7 +6,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 
-from engine.kernels.simd import LANES, Builder, Value, constant, intrinsic, lanes
+from engine.kernels.simd import LANES, VECTOR, Builder, Value, constant, intrinsic, lanes
 
 _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _GOLDEN_64, _MIX_1_64, _MIX_2_64 = (np.uint64(x) for x in (_GOLDEN, _MIX_1, _MIX_2))
@@ -50,7 +50,7 @@ def uniforms(context, key, first):
             x = builder.mul(_folded(builder, x, shift), _integers(factor))
         bits = builder.lshr(_folded(builder, x, 31), _integers(41))
         narrow = builder.trunc(bits, ir.VectorType(ir.IntType(32), LANES))
-        middle = builder.fadd(builder.sitofp(narrow, constant(0).type), constant(0.5))
+        middle = builder.fadd(builder.sitofp(narrow, VECTOR), constant(0.5))
         return builder.fmul(middle, constant(2.0**-23))
 
     return lanes(types.uint64, types.intp), codegen

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.kernels.simd import add, fma, load, mul, rsqrt, splat, store, sums_of_squares, tanh
+from engine.kernels.simd import add, fma, load, mul, splat, store
+from engine.kernels.simd_functions import rsqrt, tanh
+from engine.kernels.simd_runs import sums_of_squares
 
 _ONE = np.float32(1)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from solvers.graph.graph import Adjacency
-from solvers.graph.splitmix import below
+from solvers.splitmix import below
 
 Colors = npt.NDArray[np.int64]
 Fixed = npt.NDArray[np.bool_]

@@ -22,7 +22,7 @@ from solvers.deadline import deadline
 from solvers.graph.graph import Adjacency
 from solvers.graph.independent_set.problem import IndependentSet, IndependentSetProblem
 from solvers.graph.independent_set.residual import Residual
-from solvers.graph.splitmix import below
+from solvers.splitmix import below
 from solvers.stop import Stop
 
 Indices = npt.NDArray[np.int64]

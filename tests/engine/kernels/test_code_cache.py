@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba import config, njit
 
-from engine.kernels.code_cache import SOURCES, code_folder, sources_digest
+from engine.kernels.code_cache import SOURCES, code_folder, keep_apart, sources_digest
 
 CALLER = (
     "from numba import njit\nfrom kernels.callee import answer\n\n"
@@ -80,26 +81,50 @@ def test_a_place_that_cannot_be_written_to_is_passed_over(
     assert code_folder("1", [closed]).parent == tmp_path
 
 
+def test_code_that_is_kept_apart_has_a_folder_for_each_state_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    folders = set()
+    for text in ("1", "2"):
+        (tmp_path / "a.py").write_text(text)
+        with keep_apart([tmp_path / "a.py"]):
+            folders.add(Path(njit(cache=True)(python).stats.cache_path).parent)
+        assert str(tmp_path) == config.CACHE_DIR
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {tmp_path}
+
+
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.parent.name == "kernels"])
 def test_whatever_compiled_code_takes_from_a_file_of_ours_is_a_source(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree, root = ast.parse(path.read_text()), Path(__file__).parents[3]
     origins = {
-        alias.asname or alias.name: node.module
+        alias.asname or alias.name: _file(root.joinpath(*node.module.split(".")), alias.name)
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine")
         for alias in node.names
     }
-    compiled = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and "njit" in map(_name, node.decorator_list)
-    ]
+    compiled = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _is_compiled(n)]
     used = {n.id for f in compiled for n in ast.walk(f) if isinstance(n, ast.Name)}
-    root = Path(__file__).parents[3]
-    taken = {root.joinpath(*str(origins[name]).split(".")) for name in used & origins.keys()}
-    assert {module.with_suffix(".py") for module in taken} <= set(SOURCES)
+    assert {origins[name] for name in used & origins.keys()} <= set(SOURCES)
+
+
+def _file(module: Path, name: str) -> Path:
+    """Where a name imported from a module stands; it may be a module itself."""
+    inner = module / f"{name}.py"
+    return inner if inner.exists() else module.with_suffix(".py")
+
+
+def _is_compiled(function: ast.FunctionDef) -> bool:
+    """Whether numba compiles a function, or calls it with a builder to emit code."""
+    takes_builder = any(argument.arg == "builder" for argument in function.args.args)
+    return takes_builder or not {"njit", "intrinsic"}.isdisjoint(
+        map(_name, function.decorator_list)
+    )
 
 
 def _name(decorator: ast.expr) -> str:
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if isinstance(called, ast.Attribute):
+        return called.attr
     return called.id if isinstance(called, ast.Name) else ""

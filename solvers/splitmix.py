@@ -24,3 +24,13 @@ def random_bits(state):
 def below(count, state):
     """A random integer from 0 to ``count`` - 1."""
     return np.int64(random_bits(state) % np.uint64(count))
+
+
+@njit(cache=True)
+def shuffled(count, state):
+    """The integers from 0 to ``count`` - 1 in random order, int64 [count]."""
+    order = np.arange(count)
+    for i in range(count - 1, 0, -1):
+        j = below(i + 1, state)
+        order[i], order[j] = order[j], order[i]
+    return order
