@@ -1,8 +1,9 @@
 """Milliseconds of products with weights in every precision, on a GPU, beside PyTorch's in bfloat16.
 
 The matrices of DiffusionGemma 26B-A4B and its experts, with random weights, for 256 and for 8,192
-rows in bfloat16. Every tile that may be chosen is measured; the one that is chosen is marked. Each
-is run alone on a flushed cache; figures are medians. PyTorch's side is its product with the
+rows in bfloat16. Every tile that may be chosen is measured; the one that is chosen is marked.
+``--tiles`` measures others instead, which is how those in the kernels' files were found. Each is
+run alone on a flushed cache; figures are medians. PyTorch's side is its product with the
 dequantised weight, for experts a loop over them, and rounds no rows to fp8. Columns:
 
   weights      which matrix
@@ -18,7 +19,7 @@ Needs a CUDA device, torch and triton alone. Writes benchmarks/results/weight_ke
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,7 +70,8 @@ def main() -> None:
         for count in arguments.rows:
             for precision in map(Precision, arguments.precisions):
                 for contest in contests(count, precision, torch.device("cuda")):
-                    rows += measure(contest)
+                    if contest.weights in arguments.weights:
+                        rows += measure(contest, arguments.tiles or contest.tiles)
     print_table("Products of weights, milliseconds", rows)
     print(write_results("weight_kernels", rows))
 
@@ -79,7 +81,30 @@ def read_arguments() -> argparse.Namespace:
     known = [p.value for p in Precision if p is not Precision.FLOAT32]
     parser.add_argument("--rows", type=int, nargs="+", default=[256, 8192])
     parser.add_argument("--precisions", nargs="+", choices=known, default=known)
+    names = [*MATRICES, "head", "experts"]
+    parser.add_argument("--weights", nargs="+", choices=names, default=names)
+    parser.add_argument(
+        "--tiles",
+        nargs="+",
+        type=tiles_from,
+        help="such as 256,128,8,3: outputs, rows, warps, stages",
+    )
     return parser.parse_args()
+
+
+def tiles_from(text: str) -> ProductTiles:
+    """As ``told`` writes them.
+
+    Raises:
+        argparse.ArgumentTypeError: they are not four whole numbers.
+    """
+    try:
+        out, rows, warps, stages = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, accepted: outputs,rows,warps,stages, such as 256,128,8,3"
+        ) from None
+    return ProductTiles(out, rows, warps, stages)
 
 
 def contests(rows: int, precision: Precision, device: torch.device) -> Iterator[Contest]:
@@ -136,13 +161,13 @@ def visit_of(gate_up: Tensor, down: Tensor, rows: int, precision: Precision) -> 
     )
 
 
-def measure(contest: Contest) -> Iterator[dict[str, object]]:
-    """A row for each tile."""
+def measure(contest: Contest, some: Sequence[ProductTiles]) -> Iterator[dict[str, object]]:
+    """A row for each of some tiles."""
     from triton.testing import do_bench
 
     expected = contest.torch().float()
     plain = do_bench(contest.torch, return_mode="median")
-    for tiles in contest.tiles:
+    for tiles in some:
         found = contest.triton(tiles).float()
         fused = do_bench(lambda tiles=tiles: contest.triton(tiles), return_mode="median")
         yield {
@@ -160,7 +185,7 @@ def measure(contest: Contest) -> Iterator[dict[str, object]]:
 
 
 def told(tiles: ProductTiles) -> str:
-    return f"{tiles.out}, {tiles.rows}, {tiles.warps}, {tiles.stages}"
+    return f"{tiles.out},{tiles.rows},{tiles.warps},{tiles.stages}"
 
 
 if __name__ == "__main__":
