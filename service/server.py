@@ -24,6 +24,7 @@ from inkfill.v1 import (
 from engine.client import EngineClient
 from service.address import BindError, address_of
 from service.call_chain import default_chain
+from service.encoding_pool import EncodingPool
 from service.interceptors import CallInterceptor
 from service.servicers.canvas import CanvasServicer
 from service.servicers.graph import GraphServicer
@@ -62,13 +63,15 @@ class Server:
         self._settings = settings
         self._traffic = Traffic()
         self._searches = SearchPool(settings.max_searches)
+        self._encoding = EncodingPool(settings.max_queue)
         self._health = health.aio.HealthServicer()
         self._grpc = grpc.aio.server(
             interceptors=[CallInterceptor(default_chain(self._traffic))],
             options=_options(settings),
         )
         self._watching: asyncio.Task[None] | None = None
-        self._services = _register(self._grpc, engine, texts, self._searches, settings)
+        pools = (self._searches, self._encoding)
+        self._services = _register(self._grpc, engine, texts, pools, settings)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection(
             (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc
@@ -120,8 +123,12 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await self._traffic.drain(grace)
         await self._grpc.stop(None)
-        self._searches.close()
+        self._close_pools()
         log.info("stopped")
+
+    def _close_pools(self) -> None:
+        self._searches.close()
+        self._encoding.close()
 
     async def _watch_engine(self) -> None:
         """Health says NOT_SERVING, for good, once the engine has ended."""
@@ -138,7 +145,7 @@ class Server:
             await self.start()
         except BaseException:  # it may be listening, and nobody else would stop it
             await self._grpc.stop(None)
-            self._searches.close()
+            self._close_pools()
             raise
         return self
 
@@ -155,11 +162,13 @@ def _register(
     server: grpc.aio.Server,
     engine: EngineClient,
     texts: TextModels,
-    searches: SearchPool,
+    pools: tuple[SearchPool, EncodingPool],
     settings: Settings,
 ) -> tuple[str, ...]:
     """Add the servicers that the engine's models allow; the names of their services."""
-    canvas_pb2_grpc.add_CanvasServicer_to_server(CanvasServicer(engine, texts), server)
+    searches, encoding = pools
+    canvas = CanvasServicer(engine, texts, encoding)
+    canvas_pb2_grpc.add_CanvasServicer_to_server(canvas, server)
     models = ModelsServicer(engine, texts, settings.max_message_bytes)
     models_pb2_grpc.add_ModelsServicer_to_server(models, server)
     names = [_name(canvas_pb2, "Canvas"), _name(models_pb2, "Models")]

@@ -48,7 +48,8 @@ class Settings(BaseSettings):
             separated by commas.
         device: ``auto`` takes a GPU if there is one; ``cpu``, ``cuda``, ``cuda:1``.
         max_batch: canvases denoised together, 1 to 4096.
-        max_queue: canvases that may wait, 1 to 1,000,000.
+        max_queue: canvases that may wait, and before them prompts that may wait to be encoded, 1 to
+            1,000,000 of either.
         max_message_bytes: largest request and largest response, 1 KiB to 1 GiB.
         max_many_in_flight: puzzles of one SolveMany call that are worked on together, 1 to 4096.
         max_searches: exact searches at once, 1 to 1024; absent: one a core, and at least 4. What

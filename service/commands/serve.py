@@ -42,7 +42,10 @@ def serve(
         int | None, typer.Option(help="Canvases denoised together.", show_default="64")
     ] = None,
     max_queue: Annotated[
-        int | None, typer.Option(help="Canvases that may wait.", show_default="1024")
+        int | None,
+        typer.Option(
+            help="Canvases that may wait, and prompts to be encoded.", show_default="1024"
+        ),
     ] = None,
     log_level: Annotated[
         LogLevel | None, typer.Option(help="Least severe event to log.", show_default="info")

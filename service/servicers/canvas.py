@@ -13,6 +13,7 @@ from inkfill.v1 import canvas_pb2, canvas_pb2_grpc
 from engine.canvas import CanvasRequest, CanvasResult, Draft
 from engine.client import EngineClient, ModelInfo, OnDraft, OnTextEvent, TextEvent
 from engine.text.request import CanvasCommit, TextResult
+from service.encoding_pool import EncodingPool
 from service.errors import named_by
 from service.messages import report_to
 from service.servicers.canvas_models import denoising_model, generating_model
@@ -30,9 +31,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
     """Serves ``inkfill.v1.Canvas``."""
 
-    def __init__(self, engine: EngineClient, texts: TextModels) -> None:
+    def __init__(self, engine: EngineClient, texts: TextModels, encoding: EncodingPool) -> None:
         self._engine = engine
         self._texts = texts
+        self._encoding = encoding
 
     async def Denoise(  # noqa: N802  # gRPC's name
         self,
@@ -79,7 +81,7 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
     ) -> canvas_pb2.DenoiseResponse:
         info = denoising_model(self._engine, request.model)
         text = self._texts.get(info.name) or TextModel()
-        prompt = await prompt_of(request, info, text)
+        prompt = await prompt_of(request, info, text, self._encoding)
         with named_by(lambda field: prompt.path(request_path(field))):
             canvas = canvas_request(request, info, prompt.tokens, text.defaults.sampling)
             result = await self._engine.denoise(info.name, canvas, on_draft)
@@ -91,7 +93,7 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
     async def _call(self, request: canvas_pb2.GenerateRequest) -> TextCall:
         info = generating_model(self._engine, request.model)
         text = self._texts.get(info.name) or TextModel()
-        prompt = await prompt_of(request, info, text)
+        prompt = await prompt_of(request, info, text, self._encoding)
         return TextCall(info, text, prompt, text_request(request, prompt, info, text))
 
     async def _generate(self, call: TextCall, on_event: OnTextEvent | None = None) -> TextResult:

@@ -1,13 +1,12 @@
 """The prompt of a request, in whichever of its three forms, as tokens.
 
-Sizes are compared before anything is made of them. Encoding runs in a thread: a megabyte of text
-takes a second, for which no other call is to wait.
+Sizes are compared before anything is made of them. A megabyte of text takes a second to encode,
+which is done in a thread, for which so many may wait (``service.encoding_pool``).
 """
 
 from __future__ import annotations
 
 import re
-from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from engine.client import ModelInfo
 from engine.text.chat_template import ChatTemplateError
 from engine.text.message import ChatMessage
 from engine.text.tokenizer import Tokenizer
+from service.encoding_pool import EncodingPool
 from service.errors import invalid_argument, shorten
 from service.texts import MAX_MESSAGES, MAX_PROMPT_CHARACTERS, TextModel, encode_conversation
 
@@ -45,12 +45,15 @@ class Prompt:
         return self.field if self.field and re.match(r"prompt\b", name) else name
 
 
-async def prompt_of(request: Prompted, info: ModelInfo, model: TextModel) -> Prompt:
+async def prompt_of(
+    request: Prompted, info: ModelInfo, model: TextModel, encoding: EncodingPool
+) -> Prompt:
     """Encode a request's prompt.
 
     Raises:
         WireError: INVALID_ARGUMENT, there are two, it is too large, the model lacks what it
-            takes, or the chat template refuses the messages.
+            takes, or the chat template refuses the messages; RESOURCE_EXHAUSTED, too many
+            prompts wait to be encoded.
     """
     field = _given(request)
     if request.HasField("think") and field != "messages":
@@ -62,7 +65,7 @@ async def prompt_of(request: Prompted, info: ModelInfo, model: TextModel) -> Pro
         return Prompt(field, _known(field, request.prompt_tokens, info.vocabulary))
     encode = _text(request, info, model) if field == "prompt" else _chat(request, info, model)
     try:
-        tokens = await to_thread(encode)
+        tokens = await encoding.run(encode)
     except ChatTemplateError as error:
         said = shorten(str(error), 500)
         raise invalid_argument(field, f"the chat template of {info.name!r}: {said}") from error
@@ -99,10 +102,15 @@ def _chat(request: Prompted, info: ModelInfo, model: TextModel) -> Callable[[], 
         raise invalid_argument(
             "messages", f"got {len(request.messages)}, accepted: at most {MAX_MESSAGES}"
         )
-    turns = [ChatMessage(turn.role, turn.content) for turn in request.messages]
-    _check_characters("messages", sum(len(turn.role) + len(turn.content) for turn in turns))
+    characters = sum(len(turn.role) + len(turn.content) for turn in request.messages)
+    _check_characters("messages", characters)
     think = request.think if request.HasField("think") else None
-    return lambda: encode_conversation(tokenizer, template, turns, think)
+
+    def encode() -> list[int]:
+        turns = [ChatMessage(turn.role, turn.content) for turn in request.messages]
+        return encode_conversation(tokenizer, template, turns, think)
+
+    return encode
 
 
 def _tokenizer(field: str, info: ModelInfo, model: TextModel) -> Tokenizer:

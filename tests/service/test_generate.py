@@ -1,19 +1,23 @@
 """Canvas.Generate and GenerateStream over real gRPC, and prompts as text."""
 
 import asyncio
+import threading
 from itertools import groupby
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 from inkfill.v1 import canvas_pb2, canvas_pb2_grpc, common_pb2
 
 from engine.canvas import CanvasError
 from engine.client import EngineOverloadedError
+from engine.cores import usable_cores
 from service.servicers import prompt as prompts
+from service.settings import Settings
 from service.texts import TextModel
 from tests.service.fakes import SUDOKU, TEXT, WRITER, FakeEngine
 from tests.service.strings import BEGIN, END, EOS, tokens_of, writer
-from tests.service.wire import finish, rich_status, violation
+from tests.service.wire import detail, finish, rich_status, violation
 
 Request = canvas_pb2.GenerateRequest
 Message = canvas_pb2.ChatMessage
@@ -335,6 +339,35 @@ async def test_other_calls_are_answered_while_a_long_prompt_is_encoded(stub, mod
     assert not call.done()
     release.set()
     await call
+
+
+class TestManyPrompts:
+    """Prompts that are being encoded, and a server where one may wait for it."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_queue": 1})
+
+    async def test_one_more_is_refused_as_by_a_full_queue(self, stub, engine, model, monkeypatch):
+        assert model.answer() is not None  # it encodes a little, once
+        places, begun, release = max(4, usable_cores()), [], threading.Event()
+
+        def encode(*_: object, **__: object) -> list[int]:
+            begun.append(threading.current_thread().name)
+            assert release.wait(5)
+            return [9]
+
+        monkeypatch.setattr(type(model.tokenizer), "encode", encode)
+        calls = [asyncio.ensure_future(finish(stub.Generate(ask()))) for _ in range(places + 2)]
+        (refusal,), served = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert refusal.exception().code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert refusal.exception().details() == "the queue is full; try again in 1 s"
+        retry = detail(rich_status(refusal.exception()), error_details_pb2.RetryInfo)
+        assert retry.retry_delay.seconds == 1
+        release.set()
+        await asyncio.gather(*served)
+        assert len(begun) == len(engine.text_requests) == places + 1
+        assert all(name.startswith("inkfill-encode") for name in begun)
 
 
 class TestDenoise:
