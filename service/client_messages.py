@@ -107,6 +107,8 @@ class DenoisedCanvas:
     finish_reason: FinishReason
     report: Report
     text: str
+    thought: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,8 @@ def denoised_canvas(response: canvas_pb2.DenoiseResponse) -> DenoisedCanvas:
         finish_reason=FinishReason[canvas_pb2.FinishReason.Name(response.finish_reason)],
         report=report_from(response.report),
         text=response.text,
+        thought=response.thought,
+        answer=response.answer,
     )
 
 

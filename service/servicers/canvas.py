@@ -86,8 +86,10 @@ class CanvasServicer(canvas_pb2_grpc.CanvasServicer):
             canvas = canvas_request(request, info, prompt.tokens, text.defaults.sampling)
             result = await self._engine.denoise(info.name, canvas, on_draft)
         response = _response(info, canvas, result)
-        if text.tokenizer is not None:
+        if text.tokenizer and (answer := text.answer(prompt.tokens)):
             response.text = text.tokenizer.decode(response.tokens)
+            part = answer.push_all(response.tokens, last=True)
+            response.thought, response.answer = part.thought, part.text
         return response
 
     async def _call(self, request: canvas_pb2.GenerateRequest) -> TextCall:

@@ -83,7 +83,7 @@ async def test_a_prompt_of_several_kinds_is_refused_before_it_is_sent(client, en
 async def test_a_canvas_takes_the_same_prompts_and_comes_as_text(client, engine, model):
     engine.shows = tokens_of(model, "the")
     canvas = await client.denoise("writer", length=len(engine.shows), prompt="a")
-    assert canvas.text == "the"
+    assert (canvas.text, canvas.thought, canvas.answer) == ("the", "", "the")
     assert engine.requests[0].prompt == (2, *tokens_of(model, "a"))
     options = {"length": len(engine.shows), "think": True}
     await client.denoise("writer", prompt=[ChatMessage("user", "a")], **options)

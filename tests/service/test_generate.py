@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from itertools import groupby
 
 import grpc
@@ -397,6 +398,27 @@ class TestDenoise:
         assert response.text
         events = await finish(stub.DenoiseStream(self.canvas(length=4)))
         assert events[-1].response.text == response.text
+
+    async def test_its_thought_and_its_answer_are_told_apart(self, stub, engine, model):
+        thought, answer = tokens_of(model, "thought\na?"), tokens_of(model, "yes")
+        engine.shows = (BEGIN, *thought, END, *answer, EOS)
+        engine.infos = (replace(WRITER, canvas_length=len(engine.shows)),)
+        response = await stub.Denoise(self.canvas())
+        assert (response.thought, response.answer) == ("a?", "yes")
+        assert response.text == "thought\na?yes"
+        events = await finish(stub.DenoiseStream(self.canvas(sampling=Sampling(seed=1))))
+        assert events[-1].response.answer == "yes"
+
+    async def test_a_thought_may_begin_in_the_prompt(self, stub, engine, model):
+        engine.shows = (*tokens_of(model, "a?"), END, *tokens_of(model, "yes"))
+        canvas = self.canvas(prompt="x<|channel>thought\n", length=len(engine.shows))
+        response = await stub.Denoise(canvas)
+        assert (response.thought, response.answer) == ("a?", "yes")
+
+    async def test_a_model_without_a_tokenizer_answers_in_tokens(self, stub, engine):
+        response = await stub.Denoise(self.canvas(model="scribe"))
+        assert (response.text, response.thought, response.answer) == ("", "", "")
+        assert len(response.tokens) == TEXT.canvas_length
 
     async def test_absent_knobs_are_the_checkpoints(self, stub, engine):
         await stub.Denoise(self.canvas())

@@ -95,20 +95,24 @@ class DenoiseRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt_tokens: _Optional[_Iterable[int]] = ..., length: _Optional[int] = ..., clamps: _Optional[_Iterable[_Union[Clamp, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[Domain, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., prompt: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., think: _Optional[bool] = ...) -> None: ...
 
 class DenoiseResponse(_message.Message):
-    __slots__ = ("tokens", "entropy", "candidate_mass", "finish_reason", "report", "text")
+    __slots__ = ("tokens", "entropy", "candidate_mass", "finish_reason", "report", "text", "thought", "answer")
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     ENTROPY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_MASS_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    THOUGHT_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     tokens: _containers.RepeatedScalarFieldContainer[int]
     entropy: _containers.RepeatedScalarFieldContainer[float]
     candidate_mass: _containers.RepeatedScalarFieldContainer[float]
     finish_reason: FinishReason
     report: _common_pb2.Report
     text: str
-    def __init__(self, tokens: _Optional[_Iterable[int]] = ..., entropy: _Optional[_Iterable[float]] = ..., candidate_mass: _Optional[_Iterable[float]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., report: _Optional[_Union[_common_pb2.Report, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+    thought: str
+    answer: str
+    def __init__(self, tokens: _Optional[_Iterable[int]] = ..., entropy: _Optional[_Iterable[float]] = ..., candidate_mass: _Optional[_Iterable[float]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., report: _Optional[_Union[_common_pb2.Report, _Mapping]] = ..., text: _Optional[str] = ..., thought: _Optional[str] = ..., answer: _Optional[str] = ...) -> None: ...
 
 class DenoiseDraft(_message.Message):
     __slots__ = ("step", "tokens", "accepted", "entropy")
