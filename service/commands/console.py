@@ -14,6 +14,7 @@ from rich.text import Text
 
 from service.client_errors import InkfillError, from_rpc_error
 from service.commands.interruption import Interruption, end_by, until_signal
+from service.commands.typed import as_typed
 from service.settings import SettingsError
 
 out = Console(highlight=False)
@@ -56,7 +57,8 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
 def fail_call(error: InkfillError, source: str = "") -> NoReturn:
     """Say why a call failed, and which of many inputs it was about."""
     code = Exit.BAD_INPUT if error.is_callers else Exit.NOT_SOLVED
-    fail(f"{source}: {error}" if source else str(error), code)
+    said = as_typed(error)
+    fail(f"{source}: {said}" if source else said, code)
 
 
 def _escape(message: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from service.commands.console import fail
+from service.commands.typed import TYPED
 from solvers.base import Effort, EffortError, Guidance
 
 GuidanceOption = Annotated[
@@ -55,4 +56,4 @@ def effort_of(
             exact_fallback=exact,
         )
     except EffortError as error:
-        fail(f"effort.{error}")
+        fail(f"{TYPED[f'effort.{error.field}']}: {error.message}")

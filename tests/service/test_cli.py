@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +15,13 @@ import typer
 from google.rpc import status_pb2
 from inkfill.v1 import sudoku_pb2
 
+from engine.checkpoint import save_checkpoint
 from service.commands.console import Exit
 from service.commands.sudoku import Puzzle, _gather, _solve_many
 from service.settings import Settings
 from solvers.sudoku.checker import is_solution
 from solvers.sudoku.text import parse_puzzle
+from tests.engine.factories import small_model
 from tests.service.command_line import inkfill
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
@@ -135,11 +138,11 @@ def test_contradicting_clues_exit_with_1_and_are_named() -> None:
         (["--server", "localhost", EASY], "accepted: host:port"),
         (["--server", "::1", EASY], "accepted: host:port"),
         (["--file", "no-such-file"], "no-such-file"),
-        (["--max-steps", "0", EASY], "effort.max_steps: got 0, accepted: 1 to 1024"),
-        (["--candidates", "999", EASY], "effort.candidates: got 999"),
-        (["--max-steps", "-1", EASY], "effort.max_steps: got -1, accepted: 1 to 1024"),
-        (["--candidates", str(2**32), EASY], f"effort.candidates: got {2**32}"),
-        (["--seed", "-1", EASY], "effort.seed: got -1, accepted: 0 to 2^63 - 1"),
+        (["--max-steps", "0", EASY], "--max-steps: got 0, accepted: 1 to 1024"),
+        (["--candidates", "999", EASY], "--candidates: got 999"),
+        (["--max-steps", "-1", EASY], "--max-steps: got -1, accepted: 1 to 1024"),
+        (["--candidates", str(2**32), EASY], f"--candidates: got {2**32}"),
+        (["--seed", "-1", EASY], "--seed: got -1, accepted: 0 to 2^63 - 1"),
         (["--timeout", "nan", EASY], "--timeout: got nan, accepted: above 0"),
         (["--timeout", "0", EASY], "--timeout: got 0, accepted: above 0"),
         (["--timeout", "1e300", EASY], "--timeout: got 1e+300, accepted: above 0"),
@@ -201,6 +204,27 @@ def test_models_are_listed() -> None:
     result = inkfill("models", "--json")
     models = {model["name"]: model for model in json.loads(result.stdout)["models"]}
     assert (models["sudoku"]["task"], models["sudoku"]["device"]) == ("sudoku", "cpu")
+
+
+def test_models_of_ones_own_are_listed(tmp_path: Path) -> None:
+    save_checkpoint(small_model(), tmp_path / "squares")
+    named = ("--model", str(tmp_path / "squares"), "-m", "bundled")
+    listed = json.loads(inkfill("models", *named, "--json").stdout)["models"]
+    assert [model["task"] for model in listed][:2] == ["latin", "sudoku"]
+
+
+def test_a_server_has_its_own_models() -> None:
+    result = inkfill("models", "--server", "127.0.0.1:1", "--model", "bundled")
+    assert result.exit_code == 2
+    assert "--model: is for an engine that is started here" in " ".join(result.stderr.split())
+
+
+def test_a_list_of_models_that_does_not_come_in_time_names_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        result = inkfill("models", "--server", address, "--timeout", "0.1")
+    assert result.exit_code == 1
+    assert result.stderr == "error: --timeout: no answer within 0.1 s\n"
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:

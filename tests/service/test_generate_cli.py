@@ -21,6 +21,7 @@ from service.commands.text_view import draft_text, harmless, last_lines
 from service.logging import configure_logging
 from service.loop_thread import LoopThread
 from service.server import Server
+from service.servicers import prompt
 from service.settings import Settings
 from service.texts import TextModel
 from tests.engine.factories import plain_model
@@ -196,8 +197,8 @@ def test_a_model_without_a_tokenizer_takes_no_prompt_of_text(ask, engine):
         (["x", "--model", "nobody"], "--model: got 'nobody', accepted: writer, scribe"),
         (["x", "--raw", "--system", "y"], "--system: is part of a conversation"),
         (["x", "--raw", "--think"], "--think: is for the chat template"),
-        (["x", "--max-tokens", "57"], "max_tokens: got 57, accepted: 1 to"),
-        (["x", "--t-min", "0"], "sampling.t_min: got 0.0, accepted: 0.01 to 10"),
+        (["x", "--max-tokens", "57"], "--max-tokens: got 57, accepted: 1 to"),
+        (["x", "--t-min", "0"], "--t-min: got 0.0, accepted: 0.01 to 10"),
         (["x", "--steps", "0"], "--steps"),
         (["x", "--seed", "-1"], "--seed"),
     ],
@@ -207,6 +208,13 @@ def test_bad_input_is_named_and_exits_with_2(ask, engine, arguments, said):
     assert result.exit_code == 2
     assert said in result.stderr.replace("\n", "")
     assert engine.text_requests == []
+
+
+def test_what_is_wrong_with_a_message_is_said_of_the_prompt(ask, monkeypatch):
+    monkeypatch.setattr(prompt, "MAX_PROMPT_CHARACTERS", 10)
+    result = ask("x" * 11)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: prompt: got 15 characters, accepted: at most 10")
 
 
 def test_a_server_without_a_text_model_says_so(ask, engine):

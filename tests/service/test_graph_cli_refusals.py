@@ -34,7 +34,7 @@ def kite(tmp_path: Path) -> str:
             ["color", "KITE", "--clamp", "ada=1", "--clamp", "ada=2"],
             "--clamp ada=2: ada has color 1 already",
         ),
-        (["color", "KITE", "--max-steps", "0"], "effort.max_steps: got 0, accepted: 1 to 1024"),
+        (["color", "KITE", "--max-steps", "0"], "--max-steps: got 0, accepted: 1 to 1024"),
         (["color", "KITE", "--timeout", "0"], "--timeout: got 0, accepted: above 0"),
         (["color", "KITE", "--server", "localhost"], "accepted: host:port"),
         (["color", "KITE", "--svg", "no-such-folder/a.svg"], "--svg: got 'no-such-folder/a.svg'"),
