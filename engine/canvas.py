@@ -148,16 +148,17 @@ class CanvasRequest:
             self._validate_domain(self.domain, vocabulary)
 
     def _validate_domain(self, domain: Domain, vocabulary: int) -> None:
-        given = (len(domain.which), domain.sets.shape[-1])
+        given = (len(domain.which), domain.vocabulary)
         if given != (self.length, vocabulary):
             raise CanvasError("domain", f"shape {given}, expected ({self.length}, {vocabulary})")
-        outside = (domain.which < ANYTHING) | (domain.which >= len(domain.sets))
+        outside = (domain.which < ANYTHING) | (domain.which >= len(domain.packed))
         if outside.any():
             at = int(outside.argmax())
             raise CanvasError(
-                f"domain[{at}]", f"set {domain.which[at]}, accepted: -1 to {len(domain.sets) - 1}"
+                f"domain[{at}]", f"set {domain.which[at]}, accepted: -1 to {len(domain.packed) - 1}"
             )
-        empty = (domain.which != ANYTHING) & ~np.append(domain.sets.any(axis=1), True)[domain.which]
+        filled = np.append(domain.packed.any(axis=1), True)
+        empty = (domain.which != ANYTHING) & ~filled[domain.which]
         if empty.any():
             raise CanvasError(f"domain[{int(empty.argmax())}]", "allows no token")
         clamped = np.flatnonzero(self.clamps != FREE)

@@ -154,7 +154,7 @@ class TextBatch(Generic[T]):
 
     def _domain(self, canvas: CanvasRequest) -> DomainSets | None:
         """On the device, once: the batch changes often, and sets may be large."""
-        if canvas.domain is None or not len(canvas.domain.sets):
+        if canvas.domain is None or not len(canvas.domain.packed):
             return None
         return DomainSets.of(canvas.domain, self._length, self._network.weights.device)
 

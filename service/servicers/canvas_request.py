@@ -18,7 +18,7 @@ from engine.domain import ANYTHING, Domain
 from service.errors import invalid_argument
 
 #: Of the domains of a canvas together: as many as there are sets, times the vocabulary. They take a
-#: byte each in the engine.
+#: byte each on the device, and a bit while they wait.
 MAX_FLAGS = 2**24
 
 
@@ -151,7 +151,7 @@ def _domain(choices: Sequence[Tokens], which: Tokens, vocabulary: int) -> Domain
     for row, index in enumerate(several):
         sets[row, choices[index]] = True
         row_of[index] = row
-    return Domain(sets, row_of[which])  # the last entry, -1, is for those in no domain
+    return Domain.of_sets(sets, row_of[which])  # the last entry, -1, is for those in no domain
 
 
 def _allowed(item: canvas_pb2.Domain, path: str, vocabulary: int) -> Tokens:

@@ -159,7 +159,9 @@ def begun(network: TextNetwork, stepper: TextStepper) -> tuple[TextState, Surrou
     requests = [
         CanvasRequest(clamps=clamps[0], seed=1),
         CanvasRequest(clamps=clamps[1], seed=2, sampling=SamplingParams(entropy_bound=20.0)),
-        CanvasRequest(clamps=clamps[2], seed=3, domain=Domain(sets, np.arange(LENGTH) % 2 - 1)),
+        CanvasRequest(
+            clamps=clamps[2], seed=3, domain=Domain.of_sets(sets, np.arange(LENGTH) % 2 - 1)
+        ),
     ]
     device = network.weights.device
     domain = DomainSets.join([on_device(r, device) for r in requests], LENGTH, device)
@@ -241,7 +243,7 @@ def random_request(chooser: random.Random) -> Request:
     sets[:, 5] = True
     which = np.array([chooser.choice([ANYTHING, 0, 1]) for _ in range(size)])
     clamps = np.where([chooser.random() < 0.3 for _ in range(size)], 5, FREE)
-    domain = Domain(sets, which) if chooser.random() < 0.5 else None
+    domain = Domain.of_sets(sets, which) if chooser.random() < 0.5 else None
     return CanvasRequest(clamps=clamps, domain=domain, prompt=prompt, sampling=sampling, seed=seed)
 
 

@@ -61,7 +61,7 @@ def random_request(chooser: random.Random) -> Request:
     sets[:, 5] = True
     which = np.array([chooser.choice([ANYTHING, 0, 1]) for _ in range(length)])
     clamps = np.where([chooser.random() < 0.3 for _ in range(length)], 5, FREE)
-    domain = Domain(sets, which) if chooser.random() < 0.5 else None
+    domain = Domain.of_sets(sets, which) if chooser.random() < 0.5 else None
     return CanvasRequest(clamps=clamps, domain=domain, prompt=prompt, sampling=sampling, seed=seed)
 
 

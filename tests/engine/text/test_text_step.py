@@ -35,7 +35,7 @@ def requests() -> list[CanvasRequest]:
         CanvasRequest(clamps=np.full(LENGTH, FREE), seed=1, sampling=SamplingParams(max_steps=5)),
         CanvasRequest(
             clamps=np.array([FREE, 4, FREE, 25, FREE, FREE]),
-            domain=Domain(sets, np.array([0, 0, 1, 1, ANYTHING, 2])),
+            domain=Domain.of_sets(sets, np.array([0, 0, 1, 1, ANYTHING, 2])),
             seed=2,
             sampling=SamplingParams(max_steps=9, entropy_bound=5.0),
         ),
