@@ -2,11 +2,12 @@
 
 Templates are Jinja and find in it what transformers gives them: block trimming, loop controls,
 ``raise_exception``, ``strftime_now``, a ``tojson`` that escapes no HTML, the special tokens by
-name. They run in a sandbox in which they change nothing, make nothing large, and not for ever.
+name. They run in a sandbox in which they change nothing, and not for ever.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,18 +17,15 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.text.message import ChatMessage
-from engine.text.sandbox import Sandbox
-from engine.text.template_sizes import check, written
 from engine.text.time_limit import time_limit
 from engine.text.tokenizer import CONFIG_FILE, TokenizerError, read_config
 
 TEMPLATE_FILE = "chat_template.jinja"
 #: Of computing, for one conversation. The longest takes a few hundredths.
 RENDER_LIMIT_S = 1.0
-#: Characters that Python lets a time have for each of its form.
-_LONGEST_TIME = 256
 #: What Jinja calls the code of a template that is compiled from a string.
 _COMPILED = "<template>"
 
@@ -77,8 +75,7 @@ class ChatTemplate:
             variables: for the template, such as ``enable_thinking``.
 
         Raises:
-            ChatTemplateError: the template refuses the messages, fails, finds no end, or makes
-                something too large.
+            ChatTemplateError: the template refuses the messages, fails, or finds no end.
         """
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
         try:
@@ -109,10 +106,11 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _environment() -> Sandbox:
-    environment = Sandbox(
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
+    environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise
     environment.globals["strftime_now"] = _now
     return environment
@@ -137,12 +135,26 @@ def _default(entry: Any) -> str | None:
     return entry if isinstance(entry, str) else None
 
 
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
 def _raise(message: str) -> NoReturn:
-    check("what is raised", written(message))
     raise TemplateError(message)
 
 
 def _now(form: str) -> str:
     """The time of the server's clock, where it stands."""
-    check("strftime_now", _LONGEST_TIME * len(form))
     return datetime.now().strftime(form)

@@ -261,15 +261,6 @@ async def test_a_template_that_writes_far_more_than_is_said_is_refused(stub, tex
     )
 
 
-async def test_a_template_that_would_make_something_large_is_refused(stub, texts):
-    texts["writer"] = writer("{{ 'x' * 10 ** 10 }}")
-    assert await refused(stub.Generate(ask(messages=HELLO))) == (
-        "messages",
-        "the chat template of 'writer': the operator * would make 10000000000 characters, items or "
-        "bits, accepted: at most 4194304",
-    )
-
-
 @pytest.mark.parametrize(
     ("form", "said"),
     [

@@ -87,7 +87,7 @@ def test_a_checkpoint_without_a_template_has_none(tmp_path):
         "{% if %}",
         "{% break %}",
         "{{ " + "(" * 3000,
-        "{{ " + "9" * 5000 + " }}",
+        "{{ (9 ** 20000) | string | length }}",
         "\ud800",
     ],
 )
@@ -128,13 +128,6 @@ def test_a_template_without_an_end_is_ended(tmp_path, monkeypatch, source):
         ("{{ 1 // 0 }}", "zero"),
         ("{{ ().__class__.__bases__ }}", "unsafe"),
         ("{{ messages.append(1) }}", "append"),
-        ("{{ 'a' * 10 ** 10 }}", r"^the operator \* would make 10000000000 characters"),
-        ("{{ strftime_now('%Y' * 9000) }}", "^strftime_now would make 4608000 characters"),
-        (
-            "{% set ns = namespace(x=[1]) %}{% for _ in range(60) %}{% set ns.x = [ns.x, ns.x] %}"
-            "{% endfor %}{{ raise_exception(ns.x) }}",
-            "^what is raised would make",
-        ),
         ("{% for i in range(10 ** 9) %}{% endfor %}", "[Rr]ange"),
         ("{{ '\\ud800' }}", "surrogates not allowed"),
         ("{{ raise_exception('half a character: \\ud800') }}", r"^half a character: \?$"),
