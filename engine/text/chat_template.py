@@ -2,7 +2,8 @@
 
 Templates are Jinja and find in it what transformers gives them: block trimming, loop controls,
 ``raise_exception``, ``strftime_now``, a ``tojson`` that escapes no HTML, the special tokens by
-name. They run in a sandbox in which they change nothing, and not for ever.
+name. They run in a sandbox in which they change nothing, not for ever, and in which no product or
+power makes much of little. They are the operator's choice, as weights are, and not held to more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.text.message import ChatMessage
@@ -26,6 +28,8 @@ from engine.text.tokenizer import CONFIG_FILE, TokenizerError, read_config
 TEMPLATE_FILE = "chat_template.jinja"
 #: Of computing, for one conversation. The longest takes a few hundredths.
 RENDER_LIMIT_S = 1.0
+#: Characters, items or bits that a product or a power in a template may have.
+LARGEST = 2**22
 #: What Jinja calls the code of a template that is compiled from a string.
 _COMPILED = "<template>"
 
@@ -106,8 +110,38 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset(("*", "**"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """See ``SandboxedEnvironment.call_binop``."""
+        size = _product_size(left, right) if operator == "*" else _power_size(left, right)
+        if size > LARGEST:
+            raise TemplateError(
+                f"the operator {operator} would make {size} characters, items or bits, accepted: "
+                f"at most {LARGEST}"
+            )
+        return super().call_binop(context, operator, left, right)
+
+
+def _product_size(left: Any, right: Any) -> int:
+    match left, right:
+        case int(), int():
+            return left.bit_length() + right.bit_length()
+        case int(), str() | bytes() | list() | tuple():
+            return left * len(right)
+        case str() | bytes() | list() | tuple(), int():
+            return len(left) * right
+    return 0
+
+
+def _power_size(base: Any, exponent: Any) -> int:
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    return base.bit_length() * exponent if whole else 0
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
     environment.filters["tojson"] = _to_json

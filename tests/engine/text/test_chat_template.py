@@ -136,3 +136,34 @@ def test_a_template_without_an_end_is_ended(tmp_path, monkeypatch, source):
 def test_a_template_that_fails_says_why(tmp_path, source, said):
     with pytest.raises(ChatTemplateError, match=said):
         written(tmp_path, source).render(TURNS)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'a' * 10 ** 7",
+        "10 ** 7 * 'a'",
+        "'ab' * (2 ** 21 + 1)",
+        "[0] * 10 ** 9",
+        "2 ** (2 ** 40)",
+        "(2 ** (2 ** 21)) * (2 ** (2 ** 21))",
+    ],
+)
+def test_no_product_makes_much_of_little(tmp_path, expression):
+    template = written(tmp_path, f"{{% set x = {expression} %}}")
+    with pytest.raises(ChatTemplateError, match=r"^the operator \*\*? would make \d+ .*4194304$"):
+        template.render(TURNS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("'ab' * 3", "ababab"),
+        ("2 * [1, 'x']", "[1, 'x', 1, 'x']"),
+        ("2 ** 10 * 3", "3072"),
+        ("2.5 * 2 ** -1", "1.25"),
+        ("('ab' * 2 ** 21) | length", "4194304"),
+    ],
+)
+def test_products_are_what_they_are(tmp_path, expression, text):
+    assert written(tmp_path, f"{{{{ {expression} }}}}").render(TURNS) == text
