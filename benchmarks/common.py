@@ -100,12 +100,13 @@ def _shown(value: Any) -> str:
 def _processor() -> str:
     """Its name, and the numbers that tell those of one name apart."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:
         return platform.processor() or platform.machine()
-    first = dict(line.replace("\t", "").split(": ", 1) for line in lines if ": " in line)
-    name = first.get("model name", platform.machine())
-    numbers = [f"{part} {first[key]}" for part, key in _NUMBERS.items() if key in first]
+    lines = first.replace("\t", "").splitlines()
+    facts = dict(line.split(": ", 1) for line in lines if ": " in line)
+    name = facts.get("model name", platform.machine())
+    numbers = [f"{part} {facts[key]}" for part, key in _NUMBERS.items() if key in facts]
     return f"{name} ({', '.join(numbers)})" if numbers else name
 
 

@@ -170,7 +170,8 @@ def _engine_cpu(record: Record) -> str:
         shown[f"transformers, {label}"] = row["transformers"]
         shown[f"step, {label}"] = row["step"]
         shown[f"x, {label}"] = row["step x"]
-        shown[f"floor x, {label}"] = row["floor x"]
+        if "floor x" in row:  # not in results from before there was a floor
+            shown[f"floor x, {label}"] = row["floor x"]
     rows = [{"checkpoint": name, "batch": batch, **row} for (name, batch), row in cells.items()]
     return _rows({"rows": rows})
 

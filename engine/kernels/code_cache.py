@@ -3,7 +3,8 @@
 numba's cache compares a function with the file that it stands in, and does not see that a function
 which it calls or inlines has changed in another: after an update old code would run on, silently.
 So the folder's name is a digest of all files that kernels are made of, and a changed file starts an
-empty one. A folder that the user names (``NUMBA_CACHE_DIR``) is left alone, and is theirs to empty.
+empty one. A folder that the user names (``NUMBA_CACHE_DIR``) is taken as it is, and theirs to
+empty.
 """
 
 from __future__ import annotations

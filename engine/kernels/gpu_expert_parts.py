@@ -1,8 +1,8 @@
-"""``engine.kernels.expert_parts`` in Triton: three launches, whose sizes do not depend on data.
+"""``engine.kernels.expert_parts`` in Triton: launches whose sizes do not depend on data.
 
 1. All T k assignments are sorted by expert and token (``engine.kernels.gpu_expert_order``).
 2. Gathered rows of x times gates and what they gate, both in one tile, with gelu and their product:
-   [T k, I], sorted.
+   [T k, I], sorted; for experts in fp8 they are rounded by another launch.
 3. Down, times the router's weight, written to the assignment's own place: [T, k, D].
 
 1 also lists the tiles of rows that each expert has for 2 and 3. The grid has as many as there could

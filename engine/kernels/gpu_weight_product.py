@@ -58,7 +58,7 @@ _DECODED = (
 _FLOAT32 = (ProductTiles(64, 16, 4, 4),)
 #: Programs that leave few of an H200's 132 multiprocessors idle.
 _ENOUGH = 88
-#: ProductTiles of rows that are run through before the next outputs.
+#: Tiles of rows that are run through before the next outputs.
 _BAND = tl.constexpr(8)
 
 

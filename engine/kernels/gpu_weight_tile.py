@@ -100,10 +100,10 @@ def taken(x: Rows, precision: Precision) -> tuple[Tensor, Tensor]:
     """
     if precision is Precision.FP8:
         rows = x if isinstance(x, RoundedRows) else rounded_rows(x)
-        return as_kernels_read(rows.values), rows.scales
-    held = floats(x)
-    held = held if held.stride(1) == 1 else held.contiguous()
-    return held, held
+        held, scales = as_kernels_read(rows.values), rows.scales
+    else:
+        held = scales = floats(x)
+    return held if held.stride(1) == 1 else held.contiguous(), scales
 
 
 def as_kernels_read(values: Tensor) -> Tensor:

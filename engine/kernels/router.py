@@ -20,8 +20,8 @@ def choose_experts(
 ) -> tuple[Tensor, Tensor]:
     """The experts of each token: weights float32 [T, k] and experts int64 [T, k].
 
-    Scores are rounded to the dtype of ``x``; the choice is that of ``plain_route``. A
-    row's bits do not depend on the other rows.
+    Scores are rounded to the dtype of ``x``; the choice is that of ``plain_route``. A row's bits do
+    not depend on the other rows.
 
     Args:
         x: [T, D], float32 or bfloat16.

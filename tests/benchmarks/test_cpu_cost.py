@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from benchmarks.cpu_cost import _multiply, float32_ceiling, forward_operations
+from benchmarks.cpu_cost import _CHAINS, float32_ceiling, forward_operations, multiplier
 from engine.kernels.simd import LANES
 from tests.engine.factories import small_config
 
@@ -31,11 +32,13 @@ def test_operations_are_those_of_products_and_of_what_is_seen() -> None:
     assert blind == 2 * batch * length * (mlps + attention + ends)
 
 
-def test_the_ceiling_multiplies_and_adds() -> None:
-    own = np.zeros(14 * LANES, np.float32)
-    own[12 * LANES : 13 * LANES], own[13 * LANES :] = 2, 3
-    _multiply(own, 5)
-    assert (own[:LANES] == 12 * 5 * 6).all()
+@pytest.mark.parametrize("chains", _CHAINS)
+def test_the_ceiling_multiplies_and_adds(chains: int) -> None:
+    sums = np.arange(chains * LANES, dtype=np.float32)
+    x, y = np.full(LANES, 2, np.float32), np.full(LANES, 3, np.float32)
+    own = np.concatenate([sums, x, y])
+    multiplier(chains)(own, 5)
+    assert (own == np.concatenate([sums + 5 * 6, x, y])).all()
 
 
 def test_a_core_does_more_than_a_billion_and_less_than_a_trillion_operations_a_second() -> None:

@@ -95,9 +95,11 @@ def test_the_rows_may_be_strided() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_may_be_rounded_before(dtype: torch.dtype) -> None:
     x, weight = random_product(33, 70, 136, Precision.FP8, dtype)
-    rows = rounded_rows(x)
+    turned = plain_rounded_rows(x.T.contiguous().T)
+    assert turned.values.stride(1) != 1
     for product in (weight_product, plain_weight_product):
-        assert torch.equal(product(rows, weight), product(x, weight))
+        for rows in (rounded_rows(x), turned):
+            assert torch.equal(product(rows, weight), product(x, weight))
     for precision in set(Precision) - {Precision.FP8}:
         _, other = random_product(33, 70, 136, precision, dtype)
         for product in (weight_product, plain_weight_product):

@@ -109,6 +109,15 @@ def quantised_weights_equal_what_they_stand_for(device: torch.device, precision:
         assert typical_error(ours, wanted) < AS_NEAR * typical_error(floats, wanted)
 
 
+def rows_are_the_same_wherever_they_are_rounded(device: torch.device) -> None:
+    """To the bit: by what computes them, or by the product with weights in fp8 that reads them."""
+    network = network_on(device, Precision.FP8)
+    found = passes_of(network)
+    network._rounded = False
+    for ours, expected in zip(found, passes_of(network), strict=True):
+        assert torch.equal(ours, expected)
+
+
 def exact_passes(device: torch.device, precision: Precision) -> tuple[Tensor, Tensor]:
     """Of the same weights, in float32, by plain functions."""
     weights = TextWeights.read(CONFIG, _Exact(CONFIG, precision, device))
@@ -291,6 +300,10 @@ def cases(device: torch.device) -> Iterator[tuple[str, Callable[[], None]]]:
             f"quantised weights equal what they stand for, {precision.value}",
             partial(quantised_weights_equal_what_they_stand_for, device, precision),
         )
+    yield (
+        "rows are the same wherever they are rounded",
+        partial(rows_are_the_same_wherever_they_are_rounded, device),
+    )
 
 
 def main() -> int:

@@ -51,3 +51,8 @@ def test_kernels_are_as_near_as_plain_functions(name: str, precision: Precision)
 @pytest.mark.parametrize("name", DEVICES)
 def test_quantised_weights_equal_what_they_stand_for(name: str, precision: Precision) -> None:
     device_cases.quantised_weights_equal_what_they_stand_for(torch.device(name), precision)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_rows_are_the_same_wherever_they_are_rounded(name: str) -> None:
+    device_cases.rows_are_the_same_wherever_they_are_rounded(torch.device(name))
