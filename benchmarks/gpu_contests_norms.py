@@ -28,11 +28,12 @@ EPS = 1e-6
 def norm_contests(sizes: Sizes, tokens: int, device: torch.device) -> Iterator[Contest]:
     """For so many tokens."""
     yield _add_norm(sizes, tokens, device)
-    yield _after_attention(sizes, tokens, device)
-    yield _after_feedforward(sizes, tokens, device)
+    for rounded in (False, True):
+        yield _after_attention(sizes, tokens, device, rounded)
+        yield _after_feedforward(sizes, tokens, device, rounded)
+        yield _gated_gelu(sizes, tokens, device, rounded)
     yield _rotary_norm("sliding", sizes, sizes.sliding, tokens, device)
     yield _rotary_norm("full", sizes, sizes.full, tokens, device)
-    yield _gated_gelu(sizes, tokens, device)
     yield _router(sizes, tokens, device)
     yield _embedding(sizes, tokens, device)
 
@@ -44,6 +45,11 @@ def _random(*shape: int, device: torch.device) -> Tensor:
 def _norms(sizes: Sizes, device: torch.device) -> LayerNorms:
     a, b, c, d, e, f, g = 1 + _random(7, sizes.hidden, device=device) / 8
     return LayerNorms(a, b, c, d, e, f, g, EPS)
+
+
+def _told(rounded: bool) -> str:
+    """What is special of rows that are rounded as they are written."""
+    return "to fp8" if rounded else ""
 
 
 def _add_norm(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
@@ -59,31 +65,31 @@ def _add_norm(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
     )
 
 
-def _after_attention(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+def _after_attention(sizes: Sizes, tokens: int, device: torch.device, rounded: bool) -> Contest:
     x, attended = _random(2, tokens, sizes.hidden, device=device)
     norms = _norms(sizes, device)
     return Contest(
         "after_attention",
-        "",
+        _told(rounded),
         tokens,
-        lambda: plain_after_attention(x, attended, norms),
-        lambda: after_attention(x, attended, norms),
-        6.0 * x.nbytes,
+        lambda: plain_after_attention(x, attended, norms, rounded=rounded),
+        lambda: after_attention(x, attended, norms, rounded=rounded),
+        (5.0 if rounded else 6.0) * x.nbytes,
     )
 
 
-def _after_feedforward(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+def _after_feedforward(sizes: Sizes, tokens: int, device: torch.device, rounded: bool) -> Contest:
     x, dense = _random(2, tokens, sizes.hidden, device=device)
     parts = _random(tokens, sizes.top_k, sizes.hidden, device=device)
     scalar = torch.full((1,), 0.5, dtype=torch.bfloat16, device=device)
     given = x, dense, parts, _norms(sizes, device), scalar, _random(sizes.hidden, device=device)
     return Contest(
         "after_feedforward",
-        "",
+        _told(rounded),
         tokens,
-        lambda: plain_after_feedforward(*given),
-        lambda: after_feedforward(*given),
-        4.0 * x.nbytes + parts.nbytes,
+        lambda: plain_after_feedforward(*given, rounded=rounded),
+        lambda: after_feedforward(*given, rounded=rounded),
+        (3.5 if rounded else 4.0) * x.nbytes + parts.nbytes,
     )
 
 
@@ -108,15 +114,15 @@ def _rotary_norm(
     )
 
 
-def _gated_gelu(sizes: Sizes, tokens: int, device: torch.device) -> Contest:
+def _gated_gelu(sizes: Sizes, tokens: int, device: torch.device, rounded: bool) -> Contest:
     packed = _random(tokens, 2 * sizes.dense, device=device)
     return Contest(
         "gated_gelu",
-        "",
+        _told(rounded),
         tokens,
-        lambda: plain_gated_gelu(packed),
-        lambda: gated_gelu(packed),
-        1.5 * packed.nbytes,
+        lambda: plain_gated_gelu(packed, rounded=rounded),
+        lambda: gated_gelu(packed, rounded=rounded),
+        (1.25 if rounded else 1.5) * packed.nbytes,
     )
 
 

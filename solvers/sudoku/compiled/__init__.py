@@ -5,17 +5,20 @@ none, and guesses in a cell with fewest candidates. N is the size of the grid, C
 bit d - 1 of a mask is digit d.
 
 Tables are unsigned and loops count, because numba then leaves out wraparound checks and reference
-counts: twice as fast. The files of this package call each other, so their code is kept under a
-digest of all of them.
+counts: twice as fast. The files of this package call each other and ``solvers.splitmix``, so their
+code is kept under a digest of all of them.
 """
 
 from pathlib import Path
 
 from engine.kernels.code_cache import keep_apart
+from solvers import splitmix
 
-with keep_apart(Path(__file__).parent.glob("*.py")):
+SOURCES = (*Path(__file__).parent.glob("*.py"), Path(splitmix.__file__))
+
+with keep_apart(SOURCES):
     from solvers.sudoku.compiled.removal import fill
     from solvers.sudoku.compiled.search import count
     from solvers.sudoku.compiled.tables import Tables
 
-__all__ = ["Tables", "count", "fill"]
+__all__ = ["SOURCES", "Tables", "count", "fill"]

@@ -42,7 +42,9 @@ PRODUCTS = (
 
 
 def main() -> None:
+    seen = set()
     for kernel, types, chosen, options in all_cases():
+        seen.add((kernel.__module__, kernel.__name__))
         binary = compiled(kernel, types, chosen, options)
         registers, spilled = resources(binary)
         shared = binary.metadata.shared
@@ -56,6 +58,16 @@ def main() -> None:
         if accepted is not None:
             used = set(re.findall(r"(?:wgmma\.mma_async|mma\.sync)\S+", binary.asm["ptx"]))
             assert used == accepted, f"{used}: the bits of a row may depend on how work is cut"
+    assert seen == launched(), f"only one side has {seen ^ launched()}"
+
+
+def launched() -> set[tuple[str, str]]:
+    """Module and name of every kernel that one of ours launches, as ``_name[grid]``."""
+    return {
+        (f"engine.kernels.{file.stem}", name)
+        for file in Path(gpu_router.__file__).parent.glob("gpu_*.py")
+        for name in re.findall(r"^ +(_\w+)\[", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 def instructions(

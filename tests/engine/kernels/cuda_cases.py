@@ -22,6 +22,7 @@ from engine.kernels import (
     gpu_expert_parts,
     gpu_gated_gelu,
     gpu_layer_norms,
+    gpu_probe,
     gpu_progress,
     gpu_rotary_norm,
     gpu_router,
@@ -58,10 +59,14 @@ Case = tuple[Any, dict[str, str], dict[str, Any], int | dict[str, int]]
 def all_cases() -> Iterator[Case]:
     """Of every kernel."""
     for family in (
-        norms, between_products, acceptance, steps, head, embedding, attention, heads_and_pages,
-        gates, weights,
+        probing, norms, between_products, acceptance, steps, head, embedding, attention,
+        heads_and_pages, gates, weights,
     ):  # fmt: skip
         yield from family()
+
+
+def probing() -> Iterator[Case]:
+    yield gpu_probe._answer, {"found": "*i32"}, {}, 4
 
 
 def norms() -> Iterator[Case]:
