@@ -33,25 +33,30 @@ _UNSEEN = np.float32(-1e30)
 
 
 @njit(cache=True, nogil=True)
-def attend(work, at, layer, weights, eps, groups, index, masks, rows):
-    """All heads of a layer: from its projection to ``heads``, ``rows`` rows.
+def attend(work, at, layer, weights, eps, groups, index, masks, part, parts):
+    """All heads of a layer: from its projection, units normed, to ``heads``.
 
-    ``masks`` are the canvas's, bool [M, L, L in whole vectors]; see ``HeadLayout``.
+    ``masks`` are the canvas's, bool [M, L, L in whole vectors]; see ``HeadLayout``. Of the work,
+    sixteen queries of a head at a time, this is one part of several.
     """
-    _normalise_units(work, at, layer, eps, rows)
+    turn = part
     for g in range(layer.first_group, layer.last_group):
         group = groups[g]
         for head in range(group.first_head, group.last_head):
             for klass in range(group.classes):
                 cells_at = group.cells_at + klass * group.stride
-                _attend_class(
-                    work, at, layer, weights, eps, index, cells_at, group.size, head,
-                    masks, group.mask,
-                )  # fmt: skip
+                for start in range(0, group.size, 16):
+                    if turn == 0:
+                        _attend_class(
+                            work, at, layer, weights, eps, index, cells_at, group.size, start,
+                            head, masks, group.mask,
+                        )  # fmt: skip
+                        turn = parts
+                    turn -= 1
 
 
 @njit(cache=True, nogil=True)
-def _normalise_units(work, at, layer, eps, rows):
+def normalise_units(work, at, layer, eps, rows):
     """Norm each key and value head of each row, in place."""
     first, units = at.projected + layer.keys_from, layer.units
     for r in range(rows):
@@ -82,25 +87,27 @@ def _normalise_wide(work, start, first, last, width, size, eps, sums):
 
 @njit(cache=True, nogil=True)
 def _attend_class(
-    work, at, layer, weights, eps, index, cells_at, size, head, masks, mask
+    work, at, layer, weights, eps, index, cells_at, size, start, head, masks, mask
 ):  # fmt: skip
-    """One head on the ``size`` cells of one class, under a mask if that is not -1."""
+    """Sixteen queries of a head, from ``start`` on, and the ``size`` cells of their class.
+
+    Under a mask if that is not -1.
+    """
     stride = layer.projected_stride
     kv = head // (layer.heads // layer.kv_heads) * layer.width
     keys = at.projected + layer.keys_from + kv
     values = at.projected + layer.values_from + kv  # the keys, where values have no projection
-    for start in range(0, size, 16):
-        _take_queries(work, at, layer, weights, eps, index, cells_at + start, head)
-        _score(work, at, keys, stride, index, cells_at, size, layer.width)
-        if mask >= 0:
-            _hide(work, at, masks[mask], start, size)
-        _softmax(work, at, size)
-        present = min(16, size - start)
-        for c in range(0, layer.width, 16):
-            _mix(
-                work, at, values + c, stride, index, cells_at, size,
-                at.heads + head * layer.width + c, layer.heads_stride, cells_at + start, present,
-            )  # fmt: skip
+    _take_queries(work, at, layer, weights, eps, index, cells_at + start, head)
+    _score(work, at, keys, stride, index, cells_at, size, layer.width)
+    if mask >= 0:
+        _hide(work, at, masks[mask], start, size)
+    _softmax(work, at, size)
+    present = min(16, size - start)
+    for c in range(0, layer.width, 16):
+        _mix(
+            work, at, values + c, stride, index, cells_at, size,
+            at.heads + head * layer.width + c, layer.heads_stride, cells_at + start, present,
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)

@@ -1,9 +1,9 @@
 """The decoder pass of a small model on the CPU, several times as fast as ``DiffusionGemma.decode``.
 
 A thread takes a few canvases at a time through the network, so that weights and activations stay
-in its cache; between matrix products nothing is read or written without need. Every canvas is
-computed alone: its logits are the same bits whatever else is in the batch, on any number of
-threads.
+in its cache; between matrix products nothing is read or written without need. Where there are more
+threads than canvases, several take one through together. Every canvas is computed alone: its logits
+are the same bits whatever else is in the batch, on any number of threads.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from engine.attention import AttentionPlan, HeadGroup
 from engine.kernels.cpu_gemm import Floats
 from engine.kernels.cpu_layout import HeadLayout, Ints, Records, aligned, plan_buffers
 from engine.kernels.cpu_network import decode_tile, fill_tables
+from engine.kernels.cpu_shared import SharedRoom, arrange_parts, help_decode
+from engine.kernels.cpu_stages import new_stages
 from engine.kernels.cpu_team import CpuTeam, Work
 from engine.kernels.cpu_weights import PackedWeights, pack_weights
 from engine.model import DiffusionGemma
@@ -28,6 +30,8 @@ from engine.model import DiffusionGemma
 _REMEMBERED = 8
 #: Canvases that a thread takes through the layers together: as many as stay in its cache.
 _TILE = 8
+#: Rows of a canvas that are worth a thread of their own: to wake it takes as long as some of them.
+_LEAST_ROWS = 24
 #: A thread's scratch: activations; and for each canvas of a tile where they are, which cell a row
 #: is, which row a cell is, and the rows of the plan's classes.
 _Scratch = tuple[Floats, Records, Ints, Ints, Ints]
@@ -100,6 +104,7 @@ class CpuDecoder:
         self._weights = pack_weights(model)
         self._team = CpuTeam(self.threads)
         self._plans: list[_Laid] = []
+        self._shared_rooms: dict[tuple[int, int, int], list[SharedRoom]] = {}
         self._fill_tables(model.config.vocab_size)
         self._compile(model)
 
@@ -148,10 +153,14 @@ class CpuDecoder:
         """
         batch, length = inputs.canvas.shape
         laid = self._lay_out(plan, length)
-        network = self._weights.model, laid.layers, self._weights.flat
-        heads = laid.layout.groups, laid.layout.index, laid.layout.masks
         if len(laid.layout.masks) not in (1, batch):
             raise ValueError(f"the plan is for {len(laid.layout.masks)} canvases, got {batch}")
+        parts = min(self.threads // max(1, batch), length // _LEAST_ROWS)
+        if parts > 1:
+            self._decode_together(laid, inputs, parts, then)
+            return
+        network = self._weights.model, laid.layers, self._weights.flat
+        heads = laid.layout.groups, laid.layout.index, laid.layout.masks
         reads = inputs.canvas, inputs.belief, inputs.free
 
         def work(first: int, last: int, member: int) -> None:
@@ -159,6 +168,30 @@ class CpuDecoder:
             then(first, last)
 
         self._deal(batch, work)
+
+    def _decode_together(
+        self, laid: _Laid, inputs: DecoderInputs, parts: int, then: OnDecoded
+    ) -> None:
+        """Have each canvas decoded by so many threads."""
+        batch = len(inputs.canvas)
+        network = self._weights.model, laid.layers, self._weights.flat
+        room = self._rooms_together(laid.layout, batch, parts)
+        stages = [new_stages(2 * len(laid.layers) + 1, parts) for _ in range(batch)]
+        for b in range(batch):
+            arrange_parts(inputs.free[b], laid.layout.index, room[b].places)
+
+        def work(member: int) -> None:
+            own = member // parts
+            for b in (*range(own, batch), *range(own)):
+                masks = laid.layout.masks[min(b, len(laid.layout.masks) - 1)]
+                help_decode(
+                    member % parts, stages[b], room[b].scratch, room[b].places, network,
+                    (laid.layout.groups, masks), (inputs.canvas[b], inputs.belief[b]),
+                    inputs.logits[b],
+                )  # fmt: skip
+
+        self._team.join(batch * parts, work)
+        then(0, batch)
 
     def share_out(self, batch: int, work: OnDecoded) -> None:
         """Have the decoding threads do something else that treats canvases alone."""
@@ -187,6 +220,17 @@ class CpuDecoder:
             _scratch(self._weights, layout.length, len(layout.index)) for _ in range(self.threads)
         ]
 
+    def _rooms_together(self, layout: HeadLayout, batch: int, parts: int) -> list[SharedRoom]:
+        """Room for so many canvases in parts; that of the few sizes used last is remembered."""
+        key = layout.length, len(layout.index), parts
+        rooms = self._shared_rooms.pop(key, [])
+        while len(rooms) < batch:
+            rooms.append(SharedRoom.of(self._weights, *key))
+        self._shared_rooms[key] = rooms  # the last now
+        if len(self._shared_rooms) > _REMEMBERED:
+            del self._shared_rooms[next(iter(self._shared_rooms))]
+        return rooms
+
     def _fill_tables(self, vocabulary: int) -> None:
         packed = self._weights
         work, at, *_ = _scratch(packed, vocabulary, 0)
@@ -196,9 +240,13 @@ class CpuDecoder:
     def _compile(self, model: DiffusionGemma) -> None:
         """Decode the smallest canvas, so that no caller's first step waits for the compiler."""
         everything = (HeadGroup(slice(0, model.config.num_attention_heads)),)
-        canvas = torch.zeros(1, 1, dtype=torch.int64)
-        self.decode(canvas, None, dict.fromkeys(model.config.layer_types, everything))
+        plan: AttentionPlan = dict.fromkeys(model.config.layer_types, everything)
+        logits = np.zeros((1, 1, self.vocabulary), np.float32)
+        inputs = DecoderInputs.of(torch.zeros(1, 1, dtype=torch.int64), None, None, logits)
+        self.run(plan, inputs)
+        self._decode_together(self._lay_out(plan, 1), inputs, 1, lambda *_: None)
         self._plans.clear()
+        self._shared_rooms.clear()
 
 
 def supports_model(model: DiffusionGemma) -> bool:

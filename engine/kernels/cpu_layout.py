@@ -6,6 +6,7 @@ into them, and sizes, so that one compilation serves every model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -187,30 +188,70 @@ def plan_buffers(
     Returns:
         ``BUFFERS`` records, one a canvas, and how many elements the scratch must have.
     """
-    stride, width = int(model["stride"]), int(layers["width"].max())
-    inner = int((layers["dense_width"] + layers["expert_width"]).max())
-    measured = int(max(model["measure_width"], model["vocabulary_stride"]))
     rows = padded(length, LANES)  # lengths of rows are taken of sixteen at once
-    own = {"residual": rows * stride, "normed": rows * stride}
-    shared = {
-        "belief": rows * int(model["vocabulary_stride"]),
-        "measured": rows * measured,
-        "inner": rows * max(inner, int(model["inner_width"])),
-        # And of sixteen heads, also where a row has fewer left.
-        "projected": rows * int(layers["projected_stride"].max()) + LANES * width,
-        "queries": LANES * width,
-        "scores": rows * LANES,
-        "sums": 2 * LANES,
-        "heads": rows * int(layers["heads_stride"].max()),
-        "dense": rows * stride,
-        "expert": rows * stride,
-    }
-    records, end = np.zeros(canvases, BUFFERS), 0
-    for name, size in shared.items():
-        records[name] = end
-        end += padded(size, LANES)
+    sizes = _of_rows(model, layers, rows) | _of_queries(layers, rows)
+    lasting = {name: sizes.pop(name) for name in ("residual", "normed")}
+    records = np.zeros(canvases, BUFFERS)
+    end = _place(records, sizes, 0)
     for record in records:
-        for name, size in own.items():
-            record[name] = end
-            end += padded(size, LANES)
+        end = _place(record, lasting, end)
     return records, end
+
+
+def plan_shared_buffers(
+    model: np.void, layers: Records, rows: int, parts: int
+) -> tuple[Records, Records, int]:
+    """Place the activations of one canvas whose parts have ``rows`` rows each, whole sixteens.
+
+    Returns:
+        ``BUFFERS`` records of parts' own rows, [layers, parts], and of attention, which reads the
+        rows of all, [parts]; and how many elements the scratch must have.
+    """
+    heads_at = np.zeros(parts, BUFFERS)
+    end = _place(heads_at, _of_rows(model, layers, parts * rows), 0)
+    for record in heads_at:
+        end = _place(record, _of_queries(layers, parts * rows), end)
+    rows_at = np.tile(heads_at, (len(layers), 1))
+    for i, records in enumerate(rows_at):
+        for name, width in _row_widths(model, layers[i : i + 1]).items():
+            records[name] += np.arange(parts) * rows * width
+    return rows_at, heads_at, end
+
+
+def _row_widths(model: np.void, layers: Records) -> dict[str, int]:
+    """Elements from row to row of each matrix, at most."""
+    inner = int((layers["dense_width"] + layers["expert_width"]).max())
+    stride = int(model["stride"])
+    return {
+        "belief": int(model["vocabulary_stride"]),
+        "measured": int(max(model["measure_width"], model["vocabulary_stride"])),
+        "inner": max(inner, int(model["inner_width"])),
+        "projected": int(layers["projected_stride"].max()),
+        "heads": int(layers["heads_stride"].max()),
+        "dense": stride,
+        "expert": stride,
+        "residual": stride,
+        "normed": stride,
+    }
+
+
+def _of_rows(model: np.void, layers: Records, rows: int) -> dict[str, int]:
+    """Elements of so many rows of each matrix."""
+    sizes = {name: rows * width for name, width in _row_widths(model, layers).items()}
+    # And of sixteen heads, also where a row has fewer left.
+    sizes["projected"] += LANES * int(layers["width"].max())
+    return sizes
+
+
+def _of_queries(layers: Records, keys: int) -> dict[str, int]:
+    """Elements of what sixteen queries take, and sixteen rows whose lengths are taken."""
+    width = int(layers["width"].max())
+    return {"queries": LANES * width, "scores": keys * LANES, "sums": 2 * LANES}
+
+
+def _place(records: Records | np.void, sizes: Mapping[str, int], start: int) -> int:
+    """Buffers of these sizes, one after another from ``start`` on; where they end."""
+    for name, size in sizes.items():
+        records[name] = start
+        start += padded(size, LANES)
+    return start

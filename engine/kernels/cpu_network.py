@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.kernels.cpu_attention import attend
+from engine.kernels.cpu_attention import attend, normalise_units
 from engine.kernels.cpu_gemm import gated, matmul
 from engine.kernels.cpu_rows import (
     add_attention,
@@ -73,7 +73,7 @@ def _condition(work, at, model, weights, tokens, belief, order, rows):
 
 
 @njit(cache=True, nogil=True)
-def _project(work, at, model, layer, weights, length, rows):
+def project(work, at, model, layer, weights, length, rows):
     """Queries of the first ``rows`` rows, keys and values of all."""
     matmul(
         work, at.normed, model.stride, weights, layer.query_at, model.size,
@@ -91,7 +91,7 @@ def _enter(work, at, model, layer, weights, tokens, order, known, certain):
     """The first layer's projection: of ``known`` rows from their input, of the rest by table."""
     rows, stride = len(order), layer.projected_stride
     normalise(work, at.residual, at.normed, model.stride, known, model.size, model.eps, at.sums)
-    _project(work, at, model, layer, weights, known, known)
+    project(work, at, model, layer, weights, known, known)
     table, projected = model.fresh_at, model.fresh_projected_at
     if certain:
         table, projected = model.clamped_at, model.clamped_projected_at
@@ -100,7 +100,7 @@ def _enter(work, at, model, layer, weights, tokens, order, known, certain):
 
 
 @njit(cache=True, nogil=True)
-def _finish(work, at, model, layer, weights, rows):
+def finish_layer(work, at, model, layer, weights, rows):
     """What follows attention in a layer."""
     matmul(
         work, at.heads, layer.heads_stride, weights, layer.output_at, layer.heads_stride,
@@ -130,7 +130,8 @@ def _finish(work, at, model, layer, weights, rows):
 
 
 @njit(cache=True, nogil=True)
-def _head(work, at, model, weights, order, rows, logits):
+def head(work, at, model, weights, order, rows, logits):
+    """Logits of the cells that are the first rows."""
     matmul(
         work, at.normed, model.stride, weights, model.head_at, model.size,
         model.vocabulary_stride // 32, work, at.measured, model.vocabulary_stride, rows,
@@ -149,16 +150,17 @@ def _prepare(scratch, t, free, cells):
 
 
 @njit(cache=True, nogil=True)
-def _first_layer(scratch, t, network, tokens, belief, rows):
-    """From tokens and belief, if there is one, to the first layer's projection."""
-    work, at, order, _, _ = scratch
+def first_layer(work, at, network, tokens, belief, order, free):
+    """From tokens and belief, if there is one, to the first layer's projection.
+
+    Row r is the cell ``order[r]``; the first ``free`` rows are free.
+    """
     model, layers, weights = network
     known = 0
     if len(belief):
-        known = rows
-        _condition(work, at[t], model[0], weights, tokens, belief, order[t], rows)
-    certain = len(belief) > 0
-    _enter(work, at[t], model[0], layers[0], weights, tokens, order[t], known, certain)
+        known = free
+        _condition(work, at, model[0], weights, tokens, belief, order, known)
+    _enter(work, at, model[0], layers[0], weights, tokens, order, known, len(belief) > 0)
 
 
 @njit(cache=True, nogil=True)
@@ -179,14 +181,17 @@ def decode_tile(first, last, scratch, network, plan, inputs, logits):
             rows = needed[t] if i == len(layers) - 1 else length
             if i == 0:
                 b = first + t
-                _first_layer(scratch, t, network, canvas[b], belief[b], needed[t])
+                first_layer(work, at[t], network, canvas[b], belief[b], order[t], needed[t])
             else:
-                _project(work, at[t], model[0], layers[i], weights, length, rows)
+                project(work, at[t], model[0], layers[i], weights, length, rows)
             mask = masks[min(first + t, len(masks) - 1)]
-            attend(work, at[t], layers[i], weights, model[0].eps, groups, index[t], mask, length)
-            _finish(work, at[t], model[0], layers[i], weights, rows)
+            normalise_units(work, at[t], layers[i], model[0].eps, length)
+            attend(
+                work, at[t], layers[i], weights, model[0].eps, groups, index[t], mask, 0, 1
+            )  # fmt: skip
+            finish_layer(work, at[t], model[0], layers[i], weights, rows)
     for t in range(last - first):
-        _head(work, at[t], model[0], weights, order[t], needed[t], logits[first + t])
+        head(work, at[t], model[0], weights, order[t], needed[t], logits[first + t])
 
 
 @njit(cache=True, nogil=True)

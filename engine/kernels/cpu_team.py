@@ -53,6 +53,24 @@ class CpuTeam:
         for helper in waiting:
             helper.result()
 
+    def join(self, members: int, work: Callable[[int], None]) -> None:
+        """Have helpers join the caller in a work, ``members`` in all.
+
+        The work is such that whoever does it returns when all of it is done, by whomever, and must
+        not fail. So nobody is waited for: a helper that has not begun stays away, and one that is
+        about to leave would take longer to be waited for than such work takes.
+
+        Args:
+            members: at most all.
+            work: told which member it is in; the caller is 0.
+        """
+        if members > 1:
+            self._places.keep_off_the_caller()
+        helpers = [self._pool.submit(work, 1 + i) for i in range(members - 1)]
+        work(0)
+        for helper in helpers:
+            helper.cancel()
+
 
 class _Places:
     """The cores that helpers may run on; all of them where the system does not tell or obey."""

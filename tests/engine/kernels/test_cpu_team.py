@@ -94,3 +94,26 @@ def test_a_system_without_places_deals_all_the_same(monkeypatch: pytest.MonkeyPa
     treated = list[int]()
     CpuTeam(2).deal(5, 2, lambda first, last, _: treated.extend(range(first, last)))
     assert sorted(treated) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_members_join_in_a_work(members: int) -> None:
+    together, seen = threading.Barrier(members), set[int]()
+
+    def work(member: int) -> None:
+        together.wait(timeout=10)
+        seen.add(member)
+
+    CpuTeam(3).join(members, work)
+    assert 0 in seen
+    assert seen <= set(range(members))
+
+
+def test_a_helper_that_has_not_begun_when_all_is_done_stays_away() -> None:
+    team, busy, ended = CpuTeam(2), threading.Event(), threading.Event()
+    team.join(2, lambda member: ended.wait(10) if member else busy.wait(0.2))
+    seen = list[int]()
+    team.join(2, seen.append)  # the helper is still at the work before
+    ended.set()
+    team.join(1, seen.append)
+    assert seen == [0, 0]
