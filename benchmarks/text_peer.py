@@ -133,6 +133,9 @@ def _random_model(config: ModelConfig, device: torch.device) -> Any:
             model._init_weights(module)
     for name, parameter in model.named_parameters():
         fill(parameter.data, name, config)
+    for name, buffer in model.named_buffers():
+        if name.endswith("layer_scalar"):  # which transformers leaves to the checkpoint
+            fill(buffer, name, config)
     model.generation_config.eos_token_id = None
     model.generation_config.pad_token_id = None
     return model.eval()

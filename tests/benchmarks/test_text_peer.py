@@ -1,5 +1,7 @@
 """transformers on the benchmark's configuration."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -25,3 +27,18 @@ def test_it_denoises_with_as_many_weights_as_this_engine() -> None:
     times = peer.step_times(4, compiled=False)
     assert len(times) == 2
     assert min(times) > 0
+
+
+def test_nothing_of_the_model_is_what_memory_happened_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    empty_like = torch.empty_like
+
+    def poisoned(*args: Any, **options: Any) -> torch.Tensor:
+        tensor = empty_like(*args, **options)
+        return tensor.fill_(torch.nan) if tensor.is_floating_point() else tensor
+
+    monkeypatch.setattr(torch, "empty_like", poisoned)
+    model = Peer(SIZES["tiny"], torch.device("cpu"), batch=1, prompt=8, canvases=1)._model
+    held = (*model.named_parameters(), *model.named_buffers())
+    assert [name for name, x in held if not x.isfinite().all()] == []
