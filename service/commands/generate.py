@@ -222,9 +222,15 @@ async def _model(channel: grpc.aio.Channel, name: str | None) -> models_pb2.Mode
     for model in able:
         if name in (None, model.name):
             return model
-    given = "is absent" if name is None else f"got {name!r}"
-    known = ", ".join(model.name for model in able)
-    fail(f"--model: {given}, accepted: {known or 'none, the server has no model for text'}")
+    if able:
+        known = ", ".join(model.name for model in able)
+        fail(f"--model: got {name!r}, accepted: {known}")
+    loaded = ", ".join(f"{model.name} ({model.task})" for model in response.models)
+    fail(
+        f"no model that is loaded generates text, there are: {loaded or 'none'}; accepted: "
+        "--model with the folder of a text checkpoint or its name on the Hugging Face Hub, or a "
+        "server that was started with one: inkfill serve --model FOLDER"
+    )
 
 
 def _print(response: canvas_pb2.GenerateResponse, json: bool) -> None:

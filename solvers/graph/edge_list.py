@@ -12,6 +12,7 @@ from solvers.graph.named_graph import MAX_NAME, NamedGraph, is_name
 from solvers.problem_error import ProblemError
 
 _ACCEPTED = "two labels for an edge or one for a vertex without edges"
+_QUOTED = "commas in all lines, and quotes around a label with blanks that stands alone"
 #: The first line of some CSV files.
 _COLUMNS = ["source", "target"]
 #: Where a line of GML or DOT opens or closes a block; the rest of such a file could pass for edges.
@@ -22,8 +23,9 @@ def parse_edge_list(text: str) -> NamedGraph:
     """Read two labels a line for an edge, one for a vertex without edges.
 
     Blanks stand between labels, or commas in all lines if they do in one: then labels may contain
-    blanks, quotes work as in CSV, and a first line ``source,target`` is skipped. ``#`` at the
-    start of a word begins a comment. What networkx writes behind an edge in braces is skipped.
+    blanks, quotes work as in CSV, and a first line ``source,target`` is skipped. A label with
+    blanks that stands alone must be quoted: it could be an edge. ``#`` at the start of a word
+    begins a comment. What networkx writes behind an edge in braces is skipped.
 
     Vertices are in the order in which their labels first appear, or in numeric order if all
     labels are integers.
@@ -69,6 +71,8 @@ def _labels(text: str) -> Iterator[tuple[int, list[str]]]:
     comma = "," in text and any("," in line for _, line in _bare_lines(text))
     for index, (number, line) in enumerate(_bare_lines(text)):
         labels = _split(line, comma)
+        if comma and len(labels) == 1 and line == labels[0] and len(line.split()) > 1:
+            raise line_error(number, f"{shown(line)} has no comma, but other lines have", _QUOTED)
         if comma and index == 0 and labels == _COLUMNS:
             continue
         if not 1 <= len(labels) <= 2:

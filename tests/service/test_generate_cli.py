@@ -221,7 +221,9 @@ def test_a_server_without_a_text_model_says_so(ask, engine):
     engine.infos = (SUDOKU,)
     result = ask("x")
     assert result.exit_code == 2
-    assert "accepted: none, the server has no model for text" in result.stderr
+    said = result.stderr.replace("\n", " ")
+    assert "no model that is loaded generates text, there are: oracle (sudoku)" in said
+    assert "inkfill serve --model FOLDER" in said
 
 
 def test_a_failed_call_exits_with_1(ask, engine):

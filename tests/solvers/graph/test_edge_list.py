@@ -26,8 +26,10 @@ def test_one_label_that_is_no_integer_keeps_the_order_of_all() -> None:
 
 
 def test_labels_between_commas_may_hold_blanks() -> None:
-    named = parse_edge_list('source,target\nDen Haag, Delft\n"Capelle, IJssel",Delft\nNieuw Land\n')
-    assert named.names == ("Den Haag", "Delft", "Capelle, IJssel", "Nieuw Land")
+    named = parse_edge_list(
+        'source,target\nDen Haag, Delft\n"Capelle, IJssel",Delft\n"Nieuw Land"\nUrk\n'
+    )
+    assert named.names == ("Den Haag", "Delft", "Capelle, IJssel", "Nieuw Land", "Urk")
     assert named.graph.edges == ((0, 1), (1, 2))
 
 
@@ -52,6 +54,7 @@ def test_what_networkx_writes_is_read() -> None:
         ("# nothing\n", "no vertex in it, accepted: lines with two labels"),
         ("a b\nb c 3\n", r"line 2: got 'b c 3', accepted: two labels for an edge or one"),
         ("a,b\n\nb,c,3\n", r"line 3: got 'b,c,3', accepted: two labels for an edge or one"),
+        ("a b\nb,c\n", "line 1: 'a b' has no comma, but other lines have, accepted: commas in all"),
         ("a,b\n,c\n", "line 2: got the label '', accepted: 1 to 80 printable characters"),
         ("a b\nc c\n", r"line 2: edge c-c is a self-loop, accepted: two labels"),
         (f"a {'b' * 81}", r"line 1: got the label 'b{40}\.\.\.', accepted: 1 to 80"),
