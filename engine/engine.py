@@ -8,6 +8,7 @@ models; callers only append to a queue and await.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -39,7 +40,10 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """An ``EngineClient`` in this process. A context manager: leaving it stops the worker."""
+    """An ``EngineClient`` in this process. A context manager: leaving it stops the worker.
+
+    The end of the process stops it too.
+    """
 
     def __init__(
         self, checkpoints: Mapping[str, AnyCheckpoint], limits: EngineLimits | None = None
@@ -60,6 +64,7 @@ class Engine:
         self._end = Ending()
         self._worker = threading.Thread(target=self._run, name="inkfill-engine", daemon=True)
         self._worker.start()
+        atexit.register(self.stop)  # a thread that Python ends within torch takes the process down
 
     def __enter__(self) -> Engine:
         return self
@@ -104,6 +109,7 @@ class Engine:
             self._refusal = self._refusal or "the engine is stopping"
             self._wake.notify()
         self._worker.join()
+        atexit.unregister(self.stop)
 
     async def _answer(
         self, model: str, request: Request, on_event: Callable[[Any], None] | None

@@ -37,6 +37,7 @@ class EncodingPool:
 
         Raises:
             WireError: RESOURCE_EXHAUSTED, too many wait.
+            RuntimeError: the pool is closed, or the system starts no more threads.
         """
         if self._places.locked() and self._waiting >= self._max_queue:
             raise overloaded()
@@ -45,7 +46,11 @@ class EncodingPool:
             await self._places.acquire()
         finally:
             self._waiting -= 1
-        done = asyncio.get_running_loop().run_in_executor(self._threads, encode)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._threads, encode)
+        except RuntimeError:
+            self._places.release()
+            raise
         done.add_done_callback(lambda _: self._places.release())
         return await asyncio.shield(done)
 

@@ -11,7 +11,8 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 #: Told the first and last of some canvases, and which member of the team it is in.
 Work = Callable[[int, int, int], None]
@@ -42,10 +43,7 @@ class CpuTeam:
             for first in starts:
                 work(first, min(first + tile, batch), member)
 
-        helpers = min(self.threads, -(-batch // tile)) - 1
-        if helpers:
-            self._places.keep_off_the_caller()
-        waiting = [self._pool.submit(play, 1 + i) for i in range(helpers)]
+        waiting = self._call(min(self.threads, -(-batch // tile)) - 1, play)
         try:
             play(0)
         finally:  # a batch that fails leaves nobody writing to scratch that the next one uses
@@ -64,12 +62,20 @@ class CpuTeam:
             members: at most all.
             work: told which member it is in; the caller is 0.
         """
-        if members > 1:
-            self._places.keep_off_the_caller()
-        helpers = [self._pool.submit(work, 1 + i) for i in range(members - 1)]
+        helpers = self._call(members - 1, work)
         work(0)
         for helper in helpers:
             helper.cancel()
+
+    def _call(self, helpers: int, work: Callable[[int], None]) -> list[Future[None]]:
+        """Have so many helpers begin a work; none where the interpreter is about to end."""
+        called: list[Future[None]] = []
+        if helpers:
+            self._places.keep_off_the_caller()
+        for i in range(helpers):
+            with suppress(RuntimeError):  # pools take no more then, while threads may still go on
+                called.append(self._pool.submit(work, 1 + i))
+        return called
 
 
 class _Places:

@@ -2,6 +2,9 @@
 
 import asyncio
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +158,24 @@ async def test_logits_that_are_no_numbers_are_an_error_and_no_answer() -> None:
         pytest.raises(DenoisingError, match="logits are no numbers"),
     ):
         await engine.denoise("text", latin_request(relations=None, constraint=None))
+
+
+def test_an_engine_that_is_left_open_ends_its_worker_before_python_does() -> None:
+    script = """
+import atexit, threading
+from engine.engine import Engine
+from tests.engine.factories import checkpoint, small_model
+
+atexit.register(lambda: print([each.name for each in threading.enumerate()]))
+engine = Engine({"latin": checkpoint(small_model())})
+assert "inkfill-engine" in [each.name for each in threading.enumerate()]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("]\n"), done.stderr
+    assert "inkfill-engine" not in done.stdout

@@ -87,3 +87,10 @@ async def test_what_has_begun_holds_its_place_though_its_caller_has_gone(
     second.release.set()
     work.release.set()
     assert await follower == "encoded"
+
+
+async def test_what_cannot_begin_leaves_its_place(pool: EncodingPool) -> None:
+    pool.close()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="cannot schedule"):
+            await asyncio.wait_for(pool.run(lambda: "never"), 2)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -117,3 +120,30 @@ def test_a_helper_that_has_not_begun_when_all_is_done_stays_away() -> None:
     ended.set()
     team.join(1, seen.append)
     assert seen == [0, 0]
+
+
+def test_a_caller_works_alone_once_the_interpreter_lends_no_threads() -> None:
+    script = """
+import subprocess
+import sys
+import threading
+from engine.kernels.cpu_team import CpuTeam
+
+def work_on():
+    threading.main_thread().join()  # pools take nothing more now
+    treated = list()
+    team.deal(3, 1, lambda first, last, member: treated.append((first, member)))
+    team.join(2, treated.append)
+    print(treated)
+
+team = CpuTeam(2)
+threading.Thread(target=work_on).start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[(0, 0), (1, 0), (2, 0), 0]\n", done.stderr
