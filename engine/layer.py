@@ -53,7 +53,8 @@ class Attention(nn.Module):
 
     def merge(self, heads: Tensor) -> Tensor:
         """Attention output [B, H, L, d] -> [B, L, D]."""
-        return self.o_proj(heads.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        merged: Tensor = self.o_proj(heads.transpose(1, 2).flatten(2))
+        return merged
 
 
 class Layer(nn.Module):

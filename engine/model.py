@@ -58,7 +58,7 @@ class SelfConditioning(GatedMLP):
         """``embedded`` and ``signal`` [B, L, D] -> [B, L, D]; no signal counts as zero."""
         if signal is not None:
             embedded = embedded + self(self.pre_norm(signal))
-        return self.post_norm(embedded)  # type: ignore[no-any-return]
+        return self.post_norm(embedded)  # type: ignore[no-any-return]  # torch says Any
 
 
 class DiffusionGemma(nn.Module):

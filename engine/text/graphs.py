@@ -58,7 +58,7 @@ class CudaRecorder:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
         # One for all, since memory is shared only within a stream.
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch
 
     def __call__(self, function: Callable[[], Out]) -> tuple[Callable[[], object], Out]:
         """See ``Recorder``. A first run compiles the kernels, which cannot be recorded."""
